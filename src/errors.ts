@@ -37,5 +37,7 @@ export class BotError extends Error {
 
 /** The sentence that may be shown to a person for any thrown value. */
 export function userMessageOf(error: unknown): string {
-  return error instanceof BotError ? error.userMessage : 'something unexpected went wrong; the log has the details';
+  return error instanceof BotError
+    ? error.userMessage
+    : 'something unexpected went wrong; the log has the details';
 }

@@ -188,7 +188,9 @@ async function initialise(dataDir: string, binaries: Binaries, launcher: Launche
   try {
     await run(program, args, { ...launcher.spawnOptions, cwd: dirname(dataDir), env: serverEnvironment() });
   } catch (cause) {
-    throw new BotError('embedded-postgres', `creating the embedded PostgreSQL cluster in ${dataDir}`, { cause });
+    throw new BotError('embedded-postgres', `creating the embedded PostgreSQL cluster in ${dataDir}`, {
+      cause,
+    });
   } finally {
     await rm(passwordFile, { force: true });
   }
