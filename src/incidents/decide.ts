@@ -1,0 +1,84 @@
+import { appendAudit } from '../store/audit.ts';
+import {
+  addApproval,
+  findMitigation,
+  lockMitigation,
+  type MitigationRow,
+  markApproved,
+  moveMitigation,
+} from '../store/mitigations.ts';
+import { addTimeline } from '../store/timeline.ts';
+import { type IncidentDeps, serviceOf } from './deps.ts';
+import { groupsOfPolicy, mayDecide, type Refusal } from './policy.ts';
+import { auditRefusal } from './request.ts';
+
+export interface Decision {
+  mitigationId: number;
+  /** The version on the card that was clicked. */
+  version: number;
+  userId: string;
+  decision: 'approve' | 'deny';
+}
+
+export type Decided =
+  | { mitigation: MitigationRow; outcome: 'approved' | 'denied' | 'more-approvals-needed' }
+  | Refusal;
+
+/**
+ * Takes one person's decision on a requested mitigation. The row is locked while it is judged, so of two people who
+ * click at once one decides and the other is told; the store's clock judges expiry; one "no" ends it.
+ */
+export async function decideMitigation(deps: IncidentDeps, decision: Decision): Promise<Decided> {
+  const seen = await findMitigation(deps.db, decision.mitigationId);
+  const service = seen && serviceOf(deps, seen.service);
+  if (!seen || !service) return { refused: 'not-found' };
+  const person = await deps.people.lookUp(decision.userId, groupsOfPolicy(service.approvals)).catch((err) => {
+    deps.log.warn({ err, slackUserId: decision.userId }, 'looking up an approver');
+    return null;
+  });
+  if (!person) return { refused: 'people-unknown' };
+  const refusal = mayDecide(service.approvals, person, decision.decision, seen.requestedBy);
+  if (refusal) {
+    await auditRefusal(deps, seen, decision.userId, decision.decision, refusal);
+    return refusal;
+  }
+  const decided = await record(deps, decision, service.approvals.executionExpiry);
+  if ('outcome' in decided && decided.outcome === 'approved') {
+    await deps.bell.action(decision.mitigationId).catch((err) => {
+      // The sweep rings again.
+      deps.log.warn({ err, mitigationId: decision.mitigationId }, 'ringing for an approved mitigation');
+    });
+  }
+  return decided;
+}
+
+function record(deps: IncidentDeps, decision: Decision, executionExpiryMs: number): Promise<Decided> {
+  return deps.db.transaction(async (db): Promise<Decided> => {
+    const row = await lockMitigation(db, decision.mitigationId);
+    if (!row) return { refused: 'not-found' };
+    if (row.state !== 'requested' || row.version !== decision.version) {
+      return { refused: 'out-of-date', state: row.state, by: row.requestedBy };
+    }
+    if (row.expired) return { refused: 'expired' };
+    if (!(await addApproval(db, row, decision.userId, decision.decision)))
+      return { refused: 'already-decided-by-you' };
+
+    const approve = decision.decision === 'approve';
+    const moved = approve
+      ? await markApproved(db, row.id, executionExpiryMs)
+      : await moveMitigation(db, row.id, ['requested'], 'denied');
+    const outcome = approve ? (moved ? 'approved' : 'more-approvals-needed') : 'denied';
+    await addTimeline(db, row.incidentId, approve ? 'approved' : 'denied', decision.userId, {
+      mitigationId: row.id,
+      title: row.title,
+      complete: moved !== null,
+    });
+    await appendAudit(db, {
+      actor: decision.userId,
+      kind: `mitigation.${approve ? 'approve' : 'deny'}`,
+      subject: `mitigation:${row.id}`,
+      body: { incident: row.incidentId, target: row.targetHash, version: row.version, outcome },
+    });
+    return { mitigation: moved ?? row, outcome };
+  });
+}

@@ -1,0 +1,38 @@
+import type { Logger } from 'pino';
+import type { NamedService } from '../config/schema.ts';
+import type { Database } from '../store/database.ts';
+import type { Targets } from '../targets/targets.ts';
+
+/** Rings the queue. A lost ring costs seconds, never work: the sweep finds what waits in the store. */
+export interface Bell {
+  run(runId: number, ring: number, probeIds: string[]): Promise<void>;
+  action(mitigationId: number): Promise<void>;
+}
+
+/** What the policy needs to know of a person; looked up live. */
+export interface Person {
+  userId: string;
+  /** False for guests, bots, deactivated users and people of other workspaces. */
+  fullMember: boolean;
+  /** The user groups, of those asked about, that this person is in. */
+  groups: string[];
+}
+
+export interface People {
+  /** Throws when it cannot be known; the caller then refuses. */
+  lookUp(userId: string, groupIds: string[]): Promise<Person>;
+}
+
+/** Everything the domain needs of the outside. */
+export interface IncidentDeps {
+  db: Database;
+  services: ReadonlyMap<string, NamedService>;
+  targets(serviceId: string): Targets;
+  bell: Bell;
+  people: People;
+  log: Logger;
+}
+
+export function serviceOf(deps: IncidentDeps, id: string): NamedService | null {
+  return deps.services.get(id) ?? null;
+}

@@ -1,0 +1,64 @@
+import type { NamedService } from '../config/schema.ts';
+import type { Diagnosis } from '../diagnosis/diagnosis.ts';
+import { appendAudit } from '../store/audit.ts';
+import type { Db } from '../store/database.ts';
+import { changeIncidentState } from '../store/incidents.ts';
+import { findMitigation, type MitigationRow, moveMitigation, setNextCheck } from '../store/mitigations.ts';
+import type { Run } from '../store/runs.ts';
+import { addTimeline, touchIncident } from '../store/timeline.ts';
+
+/** Requests that were held up still finish slowly for a while: look several times before saying "not recovered". */
+export const RECOVERY_CHECKS = 7;
+export const RECOVERY_CHECK_INTERVAL_MS = 5_000;
+
+/** Decides what a recovery run means for its mitigation: verified, look again, or not recovered. */
+export async function judgeRecovery(
+  db: Db,
+  run: Run,
+  diagnosis: Diagnosis,
+  service: NamedService,
+): Promise<void> {
+  const mitigation = run.mitigationId === null ? null : await findMitigation(db, run.mitigationId);
+  if (mitigation?.state !== 'succeeded') return;
+  const p95Ms = diagnosis.scope.p95Ms;
+  const causeIsBack = diagnosis.causes.some(
+    (cause) => cause.id === mitigation.causeId && cause.status === 'found',
+  );
+  const recovered = p95Ms !== null && p95Ms <= service.thresholds.baselineP95Ms && !causeIsBack;
+  if (recovered) return settle(db, mitigation, 'verified', run, p95Ms);
+  if (mitigation.recoveryChecks >= RECOVERY_CHECKS)
+    return settle(db, mitigation, 'not-recovered', run, p95Ms);
+  await setNextCheck(db, mitigation.id, RECOVERY_CHECK_INTERVAL_MS);
+  await touchIncident(db, mitigation.incidentId);
+}
+
+async function settle(
+  db: Db,
+  mitigation: MitigationRow,
+  state: 'verified' | 'not-recovered',
+  run: Run,
+  p95Ms: number | null,
+): Promise<void> {
+  const moved = await moveMitigation(db, mitigation.id, ['succeeded'], state);
+  if (!moved) return;
+  if (state === 'verified') {
+    await changeIncidentState(db, mitigation.incidentId, ['investigating'], 'monitoring', null);
+  }
+  await addTimeline(
+    db,
+    mitigation.incidentId,
+    state === 'verified' ? 'recovered' : 'not-recovered',
+    'latency-bot',
+    {
+      mitigationId: mitigation.id,
+      runId: run.id,
+      p95Ms,
+    },
+  );
+  await appendAudit(db, {
+    actor: 'latency-bot',
+    kind: `mitigation.${state}`,
+    subject: `mitigation:${mitigation.id}`,
+    body: { incident: mitigation.incidentId, run: run.id },
+  });
+}

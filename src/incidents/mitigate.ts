@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import type { NamedService } from '../config/schema.ts';
+import { userMessageOf } from '../errors.ts';
+import type { MitigationContext, Verification } from '../mitigations/mitigation.ts';
+import { appendAudit } from '../store/audit.ts';
+import {
+  approvalsOf,
+  claimMitigation,
+  findMitigation,
+  type MitigationRow,
+  moveMitigation,
+  recordOutcome,
+} from '../store/mitigations.ts';
+import { addTimeline } from '../store/timeline.ts';
+import { type IncidentDeps, serviceOf } from './deps.ts';
+import { groupsOfPolicy, mayDecide } from './policy.ts';
+import { mitigationOf } from './request.ts';
+
+/** Limit of the acting statement and of the look that follows it. */
+export const EXECUTE_DEADLINE_MS = 6_000;
+export const VERIFY_DEADLINE_MS = 6_000;
+/** The first look at recovery leaves the held-up requests a moment to drain. */
+const FIRST_CHECK_MS = 3_000;
+
+type Outcome = 'succeeded' | 'failed' | 'target-changed' | 'interrupted';
+
+/**
+ * Carries out an approved mitigation, at most once: the claim is a compare-and-set in the store, committed with its
+ * audit entry before anything happens; an `executing` row is never claimed again, only verified.
+ */
+export async function executeMitigation(deps: IncidentDeps, mitigationId: number): Promise<void> {
+  const row = await findMitigation(deps.db, mitigationId);
+  const service = row && serviceOf(deps, row.service);
+  if (row?.state !== 'approved' || !service) return;
+  if (!(await approversStillAllowed(deps, row, service))) return;
+
+  const claimed = await claim(deps, row.id);
+  if (!claimed) return;
+  const mitigation = mitigationOf(claimed.kind);
+  if (!mitigation) return finish(deps, claimed, 'failed', 'this kind of mitigation is not known any more');
+  const log = deps.log.child({ mitigationId: claimed.id, incidentId: claimed.incidentId });
+  const context = { service, targets: deps.targets(service.id) };
+
+  try {
+    const target = mitigation.target.parse(claimed.target);
+    const effect = await mitigation.execute(target, {
+      ...context,
+      signal: AbortSignal.timeout(EXECUTE_DEADLINE_MS),
+    });
+    log.info({ effect: effect.effect }, 'mitigation executed');
+    if (effect.effect === 'target-changed') return finish(deps, claimed, 'target-changed', effect.reason);
+  } catch (err) {
+    // Whether it took effect is not known: only looking can tell.
+    log.error({ err }, 'executing a mitigation');
+    const verification = await verify(deps, claimed, context);
+    if (verification.effect !== 'took-place') {
+      const detail = `${userMessageOf(err)}; ${verification.detail}`;
+      return finish(deps, claimed, verification.effect === 'unknown' ? 'interrupted' : 'failed', detail);
+    }
+    return finish(deps, claimed, 'succeeded', verification.detail);
+  }
+  const verification = await verify(deps, claimed, context);
+  await finish(deps, claimed, outcomeOf(verification), verification.detail);
+}
+
+/**
+ * Settles a mitigation whose worker died in the middle of it: looks whether the effect is there and records that.
+ * It never acts; what did not take place needs a fresh request.
+ */
+export async function settleInterrupted(deps: IncidentDeps, row: MitigationRow): Promise<void> {
+  const service = serviceOf(deps, row.service);
+  if (!service || !row.claim) return;
+  if (row.state === 'executing') {
+    const moved = await moveMitigation(deps.db, row.id, ['executing'], 'interrupted');
+    if (!moved) return;
+    await deps.db.transaction((db) =>
+      addTimeline(db, row.incidentId, 'interrupted', 'latency-bot', about(row)),
+    );
+  }
+  const verification = await verify(deps, row, { service, targets: deps.targets(service.id) });
+  if (verification.effect === 'unknown') {
+    deps.log.warn(
+      { mitigationId: row.id, detail: verification.detail },
+      'outcome of a mitigation still unknown',
+    );
+    return;
+  }
+  await finish(deps, row, outcomeOf(verification), verification.detail);
+}
+
+async function approversStillAllowed(
+  deps: IncidentDeps,
+  row: MitigationRow,
+  service: NamedService,
+): Promise<boolean> {
+  const approvals = await approvalsOf(deps.db, row.id);
+  for (const { userId, decision } of approvals) {
+    if (decision !== 'approve') continue;
+    const person = await deps.people.lookUp(userId, groupsOfPolicy(service.approvals)).catch(() => null);
+    if (person && mayDecide(service.approvals, person, 'approve', row.requestedBy) === null) continue;
+    const reason = person
+      ? 'an approver lost the right to approve before it started; nothing was done'
+      : 'the right of an approver could not be checked; nothing was done';
+    await deps.db.transaction(async (db) => {
+      const moved = await moveMitigation(db, row.id, ['approved'], 'failed', reason);
+      if (!moved) return;
+      await addTimeline(db, row.incidentId, 'refused', 'latency-bot', { ...about(row), reason });
+      await appendAudit(db, auditOf(row, 'refused', { approver: userId }));
+    });
+    return false;
+  }
+  return true;
+}
+
+function claim(deps: IncidentDeps, id: number): Promise<MitigationRow | null> {
+  return deps.db.transaction(async (db) => {
+    const claimed = await claimMitigation(db, id, randomUUID());
+    if (!claimed) return null;
+    await addTimeline(db, claimed.incidentId, 'executing', 'latency-bot', about(claimed));
+    await appendAudit(db, auditOf(claimed, 'executing', { target: claimed.targetHash }));
+    return claimed;
+  });
+}
+
+async function verify(
+  deps: IncidentDeps,
+  row: MitigationRow,
+  context: Omit<MitigationContext, 'signal'>,
+): Promise<Verification> {
+  const mitigation = mitigationOf(row.kind);
+  if (!mitigation) return { effect: 'unknown', detail: 'this kind of mitigation is not known any more' };
+  try {
+    const target = mitigation.target.parse(row.target);
+    return await mitigation.verify(target, { ...context, signal: AbortSignal.timeout(VERIFY_DEADLINE_MS) });
+  } catch (err) {
+    deps.log.error({ err, mitigationId: row.id }, 'verifying a mitigation');
+    return { effect: 'unknown', detail: `the effect could not be checked: ${userMessageOf(err)}` };
+  }
+}
+
+async function finish(
+  deps: IncidentDeps,
+  row: MitigationRow,
+  outcome: Outcome,
+  detail: string,
+): Promise<void> {
+  const { claim: holder } = row;
+  if (!holder) return;
+  await deps.db.transaction(async (db) => {
+    const recorded = await recordOutcome(db, row.id, holder, outcome, detail, FIRST_CHECK_MS);
+    if (!recorded) return;
+    await addTimeline(db, row.incidentId, outcome, 'latency-bot', { ...about(row), detail });
+    await appendAudit(db, auditOf(row, outcome, {}));
+  });
+}
+
+function outcomeOf(verification: Verification): Outcome {
+  if (verification.effect === 'took-place') return 'succeeded';
+  return verification.effect === 'unknown' ? 'interrupted' : 'failed';
+}
+
+function about(row: MitigationRow): Record<string, unknown> {
+  return { mitigationId: row.id, title: row.title, kind: row.kind };
+}
+
+function auditOf(row: MitigationRow, what: string, body: Record<string, unknown>) {
+  return {
+    actor: 'latency-bot',
+    kind: `mitigation.${what}`,
+    subject: `mitigation:${row.id}`,
+    body: { incident: row.incidentId, ...body },
+  };
+}

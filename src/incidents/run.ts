@@ -1,0 +1,165 @@
+import { diagnose } from '../diagnosis/diagnose.ts';
+import type { Diagnosis } from '../diagnosis/diagnosis.ts';
+import { PROBES } from '../probes/index.ts';
+import type { ProbeOutcome } from '../probes/probe.ts';
+import { runProbe } from '../probes/run-probe.ts';
+import { appendAudit } from '../store/audit.ts';
+import type { Db } from '../store/database.ts';
+import { changeIncidentState, type Incident, recordMeasurement } from '../store/incidents.ts';
+import { replaceProposals } from '../store/mitigations.ts';
+import {
+  claimReport,
+  countBell,
+  findRun,
+  finishRun,
+  insertRun,
+  type ReportRow,
+  type Run,
+  reportsOf,
+  saveReport,
+} from '../store/runs.ts';
+import { addTimeline, touchIncident } from '../store/timeline.ts';
+import { type IncidentDeps, serviceOf } from './deps.ts';
+import { judgeRecovery } from './judge-recovery.ts';
+import { proposalsOf } from './propose.ts';
+
+/** Time for the queue and the store around the slowest probe. */
+const RUN_MARGIN_MS = 4_000;
+
+export interface RunRequest {
+  kind: Run['kind'];
+  requestedBy: string;
+  mitigationId: number | null;
+}
+
+/** Starts a pass of the runbook; null when the service has one under way already. */
+export async function startRun(
+  deps: IncidentDeps,
+  incident: Incident,
+  request: RunRequest,
+): Promise<Run | null> {
+  const service = serviceOf(deps, incident.service);
+  if (!service) return null;
+  const run = await deps.db.transaction(async (db) => {
+    const slowest = Math.max(...PROBES.map((probe) => service.window + probe.graceMs));
+    const created = await insertRun(
+      db,
+      { incidentId: incident.id, service: incident.service, ...request, deadlineMs: slowest + RUN_MARGIN_MS },
+      PROBES.map((probe) => ({ id: probe.id, step: probe.runbookStep })),
+    );
+    if (!created) return null;
+    if (request.kind === 'triage') {
+      await addTimeline(db, incident.id, 'run-started', request.requestedBy, { runId: created.id });
+    } else {
+      await touchIncident(db, incident.id);
+    }
+    await appendAudit(db, {
+      actor: request.requestedBy,
+      kind: 'run.started',
+      subject: `run:${created.id}`,
+      body: { incident: incident.id, run: request.kind },
+    });
+    return created;
+  });
+  if (run) await ringRun(deps, run);
+  return run;
+}
+
+/** Puts what is left of a run into the queue. Safe to repeat: probes and the closing are claimed in the store. */
+export async function ringRun(deps: IncidentDeps, run: Run): Promise<void> {
+  const counted = await countBell(deps.db, run.id);
+  if (!counted) return;
+  const open = (await reportsOf(deps.db, run.id)).filter(isOpen);
+  await deps.bell.run(
+    run.id,
+    counted.bells,
+    open.map((report) => report.probeId),
+  );
+}
+
+/** Runs one probe of a run and stores its report before returning. */
+export async function performProbe(
+  deps: IncidentDeps,
+  runId: number,
+  probeId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const run = await findRun(deps.db, runId);
+  const service = run && serviceOf(deps, run.service);
+  const probe = PROBES.find((candidate) => candidate.id === probeId);
+  if (!run || !service || !probe) return;
+  const deadlineMs = service.window + probe.graceMs;
+  if (!(await claimReport(deps.db, runId, probeId, deadlineMs + 1_000))) return;
+  await touchIncident(deps.db, run.incidentId);
+  const context = { service, targets: deps.targets(service.id), windowMs: service.window, signal };
+  const outcome = await runProbe(probe, context);
+  await deps.db.transaction(async (db) => {
+    if (await saveReport(db, runId, outcome)) await touchIncident(db, run.incidentId);
+  });
+  deps.log.info({ runId, probeId, status: outcome.status, durationMs: outcome.durationMs }, 'probe finished');
+}
+
+/**
+ * Diagnoses a run once all its probes ended, or once its deadline passed. Returns false while probes are still under
+ * way; the sweep comes back to it.
+ */
+export async function closeRun(deps: IncidentDeps, runId: number): Promise<boolean> {
+  const run = await findRun(deps.db, runId);
+  const service = run && serviceOf(deps, run.service);
+  if (!run || !service || run.state !== 'running') return true;
+  const reports = await reportsOf(deps.db, runId);
+  if (reports.some(isOpen) && run.deadlineAt.getTime() > Date.now()) return false;
+  const diagnosis = diagnose({ service, outcomes: reports.map(toOutcome) });
+
+  await deps.db.transaction(async (db) => {
+    const finished = await finishRun(db, runId, diagnosis);
+    if (!finished) return;
+    await recordDiagnosis(db, finished, diagnosis);
+    if (finished.kind === 'recovery') await judgeRecovery(db, finished, diagnosis, service);
+    else await replaceProposals(db, finished.incidentId, proposalsOf(finished, diagnosis, service));
+  });
+  deps.log.info({ runId, verdict: diagnosis.verdict, cause: diagnosis.causes[0]?.id }, 'run diagnosed');
+  return true;
+}
+
+async function recordDiagnosis(db: Db, run: Run, diagnosis: Diagnosis): Promise<void> {
+  const severity = diagnosis.severity === 'none' ? null : diagnosis.severity;
+  await recordMeasurement(db, run.incidentId, diagnosis.scope.p95Ms, severity, diagnosis.severityReason);
+  const top = diagnosis.causes.find((cause) => cause.status === 'found');
+  await appendAudit(db, {
+    actor: 'latency-bot',
+    kind: 'run.diagnosed',
+    subject: `run:${run.id}`,
+    body: { incident: run.incidentId, verdict: diagnosis.verdict, cause: top?.id ?? null },
+  });
+  if (run.kind === 'recovery') return;
+  // A fresh look at an incident that was only being watched: the trouble is back, or still there.
+  if (diagnosis.verdict !== 'healthy') {
+    await changeIncidentState(db, run.incidentId, ['monitoring'], 'investigating', null);
+  }
+  await addTimeline(db, run.incidentId, 'diagnosed', 'latency-bot', {
+    runId: run.id,
+    verdict: diagnosis.verdict,
+    cause: top?.id ?? null,
+    summary: top?.summary ?? null,
+    p95Ms: diagnosis.scope.p95Ms,
+  });
+}
+
+function isOpen(report: ReportRow): boolean {
+  return report.status === 'pending' || report.status === 'running';
+}
+
+function toOutcome(row: ReportRow): ProbeOutcome {
+  const base = {
+    probeId: row.probeId,
+    step: row.step,
+    startedAt: row.startedAt?.toISOString() ?? '',
+    durationMs: row.durationMs ?? 0,
+  };
+  if (row.status === 'answered') return { ...base, status: 'answered', report: row.report };
+  if (row.status === 'skipped' || row.status === 'failed') {
+    return { ...base, status: row.status, reason: row.reason ?? '', code: row.code ?? 'internal' };
+  }
+  return { ...base, status: 'failed', reason: "no answer before the run's deadline", code: 'target-timeout' };
+}

@@ -1,0 +1,139 @@
+import type { Db } from './database.ts';
+
+export type IncidentState = 'investigating' | 'monitoring' | 'resolved';
+
+/** One slow spell of one service: one thread in Slack. */
+export interface Incident {
+  id: number;
+  service: string;
+  channel: string;
+  state: IncidentState;
+  severity: 'P1' | 'P2';
+  severityReason: string;
+  openedBy: string;
+  lead: string | null;
+  alertCount: number;
+  worstP95Ms: number | null;
+  openedAt: Date;
+  resolvedAt: Date | null;
+  resolvedBy: string | null;
+  revision: number;
+  publishedRevision: number;
+}
+
+const COLUMNS = `
+  id, service, channel, state, severity, severity_reason as "severityReason", opened_by as "openedBy", lead,
+  alert_count as "alertCount", worst_p95_ms as "worstP95Ms", opened_at as "openedAt", resolved_at as "resolvedAt",
+  resolved_by as "resolvedBy", revision, published_revision as "publishedRevision"`;
+
+const INSERT_IF_NONE = `
+  insert into incidents (service, channel, opened_by, lead)
+  values ($1, $2, $3, $4)
+  on conflict (service) where state <> 'resolved' do nothing
+  returning ${COLUMNS}`;
+const OPEN_OF_SERVICE = `select ${COLUMNS} from incidents where service = $1 and state <> 'resolved'`;
+const ADD_ALERT = `
+  with alert as (
+    insert into alerts (incident_id, source, title, actor, data) values ($1, $2, $3, $4, $5)
+  )
+  update incidents set alert_count = alert_count + 1 where id = $1`;
+const RECORD_MEASUREMENT = `
+  update incidents
+  set worst_p95_ms = greatest(worst_p95_ms, $2),
+    severity = case when severity = 'P1' then 'P1' else coalesce($3, severity) end,
+    severity_reason = case when severity <> 'P1' and $3 = 'P1' then $4 else severity_reason end
+  where id = $1`;
+const CHANGE_STATE = `
+  update incidents
+  set state = $2,
+    resolved_at = case when $2 = 'resolved' then clock_timestamp() end,
+    resolved_by = case when $2 = 'resolved' then $4 end
+  where id = $1 and state = any ($3)
+  returning ${COLUMNS}`;
+const SET_LEAD = `update incidents set lead = $2 where id = $1 and state <> 'resolved' returning ${COLUMNS}`;
+
+export interface Alert {
+  source: string;
+  title: string;
+  actor: string | null;
+  data?: Record<string, unknown>;
+}
+
+/** The new incident, or null when the service already has an open one. */
+export async function insertIncident(
+  db: Db,
+  values: { service: string; channel: string; openedBy: string; lead: string | null },
+): Promise<Incident | null> {
+  const { rows } = await db.query<Incident>(INSERT_IF_NONE, [
+    values.service,
+    values.channel,
+    values.openedBy,
+    values.lead,
+  ]);
+  return rows[0] ?? null;
+}
+
+export async function openIncidentOf(db: Db, service: string): Promise<Incident | null> {
+  const { rows } = await db.query<Incident>(OPEN_OF_SERVICE, [service]);
+  return rows[0] ?? null;
+}
+
+export async function findIncident(db: Db, id: number): Promise<Incident | null> {
+  const { rows } = await db.query<Incident>(`select ${COLUMNS} from incidents where id = $1`, [id]);
+  return rows[0] ?? null;
+}
+
+/** The newest incidents, open ones first. */
+export async function recentIncidents(db: Db, limit: number): Promise<Incident[]> {
+  const { rows } = await db.query<Incident>(
+    `select ${COLUMNS} from incidents order by state = 'resolved', id desc limit $1`,
+    [limit],
+  );
+  return rows;
+}
+
+export async function addAlert(db: Db, incidentId: number, alert: Alert): Promise<void> {
+  await db.query(ADD_ALERT, [
+    incidentId,
+    alert.source,
+    alert.title,
+    alert.actor,
+    JSON.stringify(alert.data ?? {}),
+  ]);
+}
+
+/** Keeps the worst p95, and raises the severity; it is lowered only by a person. */
+export async function recordMeasurement(
+  db: Db,
+  id: number,
+  p95Ms: number | null,
+  severity: 'P1' | 'P2' | null,
+  reason: string,
+): Promise<void> {
+  await db.query(RECORD_MEASUREMENT, [id, p95Ms, severity, reason]);
+}
+
+/** Compare-and-set of the state; null when the incident was in none of `from`. */
+export async function changeIncidentState(
+  db: Db,
+  id: number,
+  from: IncidentState[],
+  to: IncidentState,
+  actor: string | null,
+): Promise<Incident | null> {
+  const { rows } = await db.query<Incident>(CHANGE_STATE, [id, to, from, actor]);
+  return rows[0] ?? null;
+}
+
+export async function setLead(db: Db, id: number, lead: string): Promise<Incident | null> {
+  const { rows } = await db.query<Incident>(SET_LEAD, [id, lead]);
+  return rows[0] ?? null;
+}
+
+/** Records that an interaction was taken; false when it had been delivered before. */
+export async function takeInteraction(db: Db, id: string): Promise<boolean> {
+  const { rowCount } = await db.query('insert into interactions (id) values ($1) on conflict do nothing', [
+    id,
+  ]);
+  return rowCount === 1;
+}

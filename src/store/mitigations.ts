@@ -1,0 +1,327 @@
+import type { Db } from './database.ts';
+
+export type MitigationState =
+  | 'proposed'
+  | 'withdrawn'
+  | 'requested'
+  | 'denied'
+  | 'expired'
+  | 'approved'
+  | 'executing'
+  | 'succeeded'
+  | 'failed'
+  | 'target-changed'
+  | 'interrupted'
+  | 'verified'
+  | 'not-recovered';
+
+/** A change on offer, and all that happened to it. What was shown is what is stored here. */
+export interface MitigationRow {
+  id: number;
+  incidentId: number;
+  runId: number;
+  service: string;
+  causeId: string;
+  kind: string;
+  title: string;
+  risk: 'low' | 'medium' | 'high';
+  target: Record<string, unknown>;
+  targetHash: string;
+  dryRun: Record<string, unknown>;
+  state: MitigationState;
+  version: number;
+  quorum: number;
+  requestedBy: string | null;
+  requestedAt: Date | null;
+  reason: string | null;
+  expiresAt: Date | null;
+  approvedAt: Date | null;
+  approvedUntil: Date | null;
+  claim: string | null;
+  claimedAt: Date | null;
+  finishedAt: Date | null;
+  detail: string | null;
+  recoveryChecks: number;
+  nextCheckAt: Date | null;
+  createdAt: Date;
+}
+
+export interface ApprovalRow {
+  userId: string;
+  decision: 'approve' | 'deny';
+  decidedAt: Date;
+}
+
+const COLUMNS = `
+  id, incident_id as "incidentId", run_id as "runId", service, cause_id as "causeId", kind, title, risk, target,
+  target_hash as "targetHash", dry_run as "dryRun", state, version, quorum, requested_by as "requestedBy",
+  requested_at as "requestedAt", reason, expires_at as "expiresAt", approved_at as "approvedAt",
+  approved_until as "approvedUntil", claim, claimed_at as "claimedAt", finished_at as "finishedAt", detail,
+  recovery_checks as "recoveryChecks", next_check_at as "nextCheckAt", created_at as "createdAt"`;
+
+const PROPOSE = `
+  insert into mitigations (incident_id, run_id, service, cause_id, kind, title, risk, target, target_hash, dry_run)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+  on conflict (incident_id, target_hash) where state in ('proposed', 'requested', 'approved', 'executing')
+  do update set
+    run_id = case when mitigations.state = 'proposed' then excluded.run_id else mitigations.run_id end,
+    title = case when mitigations.state = 'proposed' then excluded.title else mitigations.title end,
+    dry_run = case when mitigations.state = 'proposed' then excluded.dry_run else mitigations.dry_run end`;
+const WITHDRAW_OTHERS = `
+  update mitigations set state = 'withdrawn', version = version + 1
+  where incident_id = $1 and state = 'proposed' and target_hash <> all ($2)`;
+const REQUEST = `
+  update mitigations
+  set state = 'requested', version = version + 1, requested_by = $3, requested_at = clock_timestamp(), reason = $4,
+    quorum = $5, expires_at = clock_timestamp() + $6 * interval '1 millisecond', dry_run = $7
+  where id = $1 and state = 'proposed' and version = $2
+  returning ${COLUMNS}`;
+// Distinct people only: one row per user. A second opinion of the same person changes nothing.
+const ADD_APPROVAL = `
+  insert into approvals (mitigation_id, user_id, decision, version, target_hash)
+  values ($1, $2, $3, $4, $5)
+  on conflict do nothing`;
+// The store's clock alone decides what is expired.
+const LOCK_REQUESTED = `
+  select ${COLUMNS}, expires_at <= clock_timestamp() as expired from mitigations where id = $1 for update`;
+const APPROVE = `
+  update mitigations
+  set state = 'approved', version = version + 1, approved_at = clock_timestamp(),
+    approved_until = clock_timestamp() + $2 * interval '1 millisecond'
+  where id = $1 and state = 'requested' and expires_at > clock_timestamp()
+  and quorum <= (select count(*) from approvals where mitigation_id = $1 and decision = 'approve')
+  returning ${COLUMNS}`;
+const CLAIM = `
+  update mitigations
+  set state = 'executing', version = version + 1, claim = $2, claimed_at = clock_timestamp()
+  where id = $1 and state = 'approved' and approved_until > clock_timestamp()
+  and quorum <= (select count(*) from approvals a where a.mitigation_id = $1 and a.decision = 'approve'
+    and a.target_hash = mitigations.target_hash)
+  returning ${COLUMNS}`;
+const RECORD_OUTCOME = `
+  update mitigations
+  set state = $3, version = version + 1, detail = $4, finished_at = clock_timestamp(),
+    next_check_at = case when $3 = 'succeeded' then clock_timestamp() + $5 * interval '1 millisecond' end
+  where id = $1 and claim = $2 and state in ('executing', 'interrupted')
+  returning ${COLUMNS}`;
+const MOVE = `
+  update mitigations set state = $3, version = version + 1, detail = coalesce($4, detail)
+  where id = $1 and state = any ($2)
+  returning ${COLUMNS}`;
+const EXPIRE = `
+  update mitigations set state = 'expired', version = version + 1,
+    detail = case when state = 'approved' then 'approved, but not started in time' else 'nobody approved in time' end
+  where (state = 'requested' and expires_at <= clock_timestamp())
+  or (state = 'approved' and approved_until <= clock_timestamp())
+  returning ${COLUMNS}`;
+const STUCK = `
+  select ${COLUMNS} from mitigations
+  where state in ('executing', 'interrupted') and claimed_at < clock_timestamp() - $1 * interval '1 millisecond'
+  order by id`;
+const DUE_CHECKS = `
+  select ${COLUMNS} from mitigations where state = 'succeeded' and next_check_at <= clock_timestamp() order by id`;
+const SCHEDULE_CHECK = `
+  update mitigations
+  set recovery_checks = recovery_checks + 1, next_check_at = clock_timestamp() + $3 * interval '1 millisecond'
+  where id = $1 and state = 'succeeded' and recovery_checks = $2
+  returning ${COLUMNS}`;
+const SET_NEXT_CHECK = `
+  update mitigations set next_check_at = clock_timestamp() + $2 * interval '1 millisecond' where id = $1`;
+const COUNT_DONE = `
+  select count(*)::int as n from mitigations
+  where incident_id = $1 and kind = any ($2)
+  and state in ('executing', 'succeeded', 'interrupted', 'verified', 'not-recovered')`;
+
+export type NewMitigation = Pick<
+  MitigationRow,
+  | 'incidentId'
+  | 'runId'
+  | 'service'
+  | 'causeId'
+  | 'kind'
+  | 'title'
+  | 'risk'
+  | 'target'
+  | 'targetHash'
+  | 'dryRun'
+>;
+
+/** Offers what a diagnosis proposed and takes back offers that it did not repeat. */
+export async function replaceProposals(
+  db: Db,
+  incidentId: number,
+  proposals: NewMitigation[],
+): Promise<void> {
+  await db.query(WITHDRAW_OTHERS, [incidentId, proposals.map((p) => p.targetHash)]);
+  for (const p of proposals) {
+    await db.query(PROPOSE, [
+      p.incidentId,
+      p.runId,
+      p.service,
+      p.causeId,
+      p.kind,
+      p.title,
+      p.risk,
+      JSON.stringify(p.target),
+      p.targetHash,
+      JSON.stringify(p.dryRun),
+    ]);
+  }
+}
+
+export async function findMitigation(db: Db, id: number): Promise<MitigationRow | null> {
+  const { rows } = await db.query<MitigationRow>(`select ${COLUMNS} from mitigations where id = $1`, [id]);
+  return rows[0] ?? null;
+}
+
+export async function mitigationsOf(db: Db, incidentId: number): Promise<MitigationRow[]> {
+  const { rows } = await db.query<MitigationRow>(
+    `select ${COLUMNS} from mitigations where incident_id = $1 order by id`,
+    [incidentId],
+  );
+  return rows;
+}
+
+export async function approvalsOf(db: Db, mitigationId: number): Promise<ApprovalRow[]> {
+  const { rows } = await db.query<ApprovalRow>(
+    'select user_id as "userId", decision, decided_at as "decidedAt" from approvals where mitigation_id = $1 order by decided_at',
+    [mitigationId],
+  );
+  return rows;
+}
+
+/** proposed → requested, on the version that was shown. */
+export async function markRequested(
+  db: Db,
+  id: number,
+  version: number,
+  values: { by: string; reason: string; quorum: number; expiryMs: number; dryRun: Record<string, unknown> },
+): Promise<MitigationRow | null> {
+  const { rows } = await db.query<MitigationRow>(REQUEST, [
+    id,
+    version,
+    values.by,
+    values.reason,
+    values.quorum,
+    values.expiryMs,
+    JSON.stringify(values.dryRun),
+  ]);
+  return rows[0] ?? null;
+}
+
+/** Locks the row for a decision; `expired` is the store's judgement. */
+export async function lockMitigation(
+  db: Db,
+  id: number,
+): Promise<(MitigationRow & { expired: boolean | null }) | null> {
+  const { rows } = await db.query<MitigationRow & { expired: boolean | null }>(LOCK_REQUESTED, [id]);
+  return rows[0] ?? null;
+}
+
+/** One opinion per person; false when this person had already decided. */
+export async function addApproval(
+  db: Db,
+  mitigation: MitigationRow,
+  userId: string,
+  decision: 'approve' | 'deny',
+): Promise<boolean> {
+  const { rowCount } = await db.query(ADD_APPROVAL, [
+    mitigation.id,
+    userId,
+    decision,
+    mitigation.version,
+    mitigation.targetHash,
+  ]);
+  return rowCount === 1;
+}
+
+/** requested → approved once the quorum is there; null while it is not. */
+export async function markApproved(
+  db: Db,
+  id: number,
+  executionExpiryMs: number,
+): Promise<MitigationRow | null> {
+  const { rows } = await db.query<MitigationRow>(APPROVE, [id, executionExpiryMs]);
+  return rows[0] ?? null;
+}
+
+/** approved → executing, for exactly one caller, while the approval is valid. */
+export async function claimMitigation(db: Db, id: number, claim: string): Promise<MitigationRow | null> {
+  const { rows } = await db.query<MitigationRow>(CLAIM, [id, claim]);
+  return rows[0] ?? null;
+}
+
+/** Records how an execution ended, for the claim that did it. */
+export async function recordOutcome(
+  db: Db,
+  id: number,
+  claim: string,
+  state: 'succeeded' | 'failed' | 'target-changed' | 'interrupted',
+  detail: string,
+  firstCheckInMs = 0,
+): Promise<MitigationRow | null> {
+  const { rows } = await db.query<MitigationRow>(RECORD_OUTCOME, [id, claim, state, detail, firstCheckInMs]);
+  return rows[0] ?? null;
+}
+
+/** Compare-and-set of the state; null when it was in none of `from`. */
+export async function moveMitigation(
+  db: Db,
+  id: number,
+  from: MitigationState[],
+  to: MitigationState,
+  detail: string | null = null,
+): Promise<MitigationRow | null> {
+  const { rows } = await db.query<MitigationRow>(MOVE, [id, from, to, detail]);
+  return rows[0] ?? null;
+}
+
+/** Ends requests and approvals whose time is over, and returns them. */
+export async function expireMitigations(db: Db): Promise<MitigationRow[]> {
+  const { rows } = await db.query<MitigationRow>(EXPIRE);
+  return rows;
+}
+
+/** Claimed so long ago that whoever claimed them must be gone. */
+export async function stuckMitigations(db: Db, olderThanMs: number): Promise<MitigationRow[]> {
+  const { rows } = await db.query<MitigationRow>(STUCK, [olderThanMs]);
+  return rows;
+}
+
+export async function approvedMitigations(db: Db): Promise<MitigationRow[]> {
+  const { rows } = await db.query<MitigationRow>(
+    `select ${COLUMNS} from mitigations where state = 'approved' order by id`,
+  );
+  return rows;
+}
+
+/** Executed ones whose recovery has to be looked at now. */
+export async function dueRecoveryChecks(db: Db): Promise<MitigationRow[]> {
+  const { rows } = await db.query<MitigationRow>(DUE_CHECKS);
+  return rows;
+}
+
+/** Counts one recovery check and sets the time of the next; null when somebody else did. */
+export async function scheduleRecoveryCheck(
+  db: Db,
+  mitigation: MitigationRow,
+  inMs: number,
+): Promise<MitigationRow | null> {
+  const { rows } = await db.query<MitigationRow>(SCHEDULE_CHECK, [
+    mitigation.id,
+    mitigation.recoveryChecks,
+    inMs,
+  ]);
+  return rows[0] ?? null;
+}
+
+/** Sets when the recovery is looked at next. */
+export async function setNextCheck(db: Db, id: number, inMs: number): Promise<void> {
+  await db.query(SET_NEXT_CHECK, [id, inMs]);
+}
+
+/** How many mitigations of these kinds this incident has already seen executed. */
+export async function executedCount(db: Db, incidentId: number, kinds: string[]): Promise<number> {
+  const { rows } = await db.query<{ n: number }>(COUNT_DONE, [incidentId, kinds]);
+  return rows[0]?.n ?? 0;
+}
