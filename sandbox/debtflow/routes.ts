@@ -1,0 +1,37 @@
+import type { FastifyInstance } from 'fastify';
+import type { Fault } from './faults/fault.ts';
+import type { LatencyReport } from './load/latency.ts';
+
+/** Adds what the page's fault panel needs. */
+export async function registerRoutes(
+  app: FastifyInstance,
+  faults: Fault[],
+  latency: () => LatencyReport,
+): Promise<void> {
+  app.get('/sandbox/faults', async () => ({ faults: faults.map(present) }));
+  app.get('/sandbox/debtflow/latency', async () => latency());
+
+  app.put<{ Params: { name: string } }>('/sandbox/faults/:name', async (request, reply) => {
+    const fault = faults.find((candidate) => candidate.name === request.params.name);
+    if (!fault) {
+      const known = faults.map((candidate) => candidate.name).join(', ');
+      return reply
+        .code(404)
+        .send({ error: `there is no fault "${request.params.name}"; there are ${known}` });
+    }
+    const on = wantedState(request.body);
+    if (on === null)
+      return reply.code(400).send({ error: 'the body has to be {"on": true} or {"on": false}' });
+    await (on ? fault.on() : fault.off());
+    return present(fault);
+  });
+}
+
+function present(fault: Fault): { name: string; title: string; description: string; on: boolean } {
+  return { name: fault.name, title: fault.title, description: fault.description, on: fault.isOn() };
+}
+
+function wantedState(body: unknown): boolean | null {
+  if (typeof body !== 'object' || body === null || !('on' in body)) return null;
+  return typeof body.on === 'boolean' ? body.on : null;
+}
