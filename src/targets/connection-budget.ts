@@ -1,0 +1,121 @@
+import { BotError } from '../errors.ts';
+
+export interface BudgetOptions<C> {
+  /** Connections that may exist at once. */
+  max: number;
+  open(signal: AbortSignal): Promise<C>;
+  shut(connection: C): Promise<void>;
+  isBroken(connection: C): boolean;
+  /** Whether this failure to open only means that the server has no slot left. */
+  isFull(error: unknown): boolean;
+  /** How long a second idle connection is kept; the first one stays. */
+  spareIdleMs: number;
+}
+
+export interface ConnectionBudget<C> {
+  /** Lends a connection to `work`, waiting for a free one when the budget is used up. */
+  use<T>(signal: AbortSignal, work: (connection: C) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/**
+ * A handful of connections, opened on demand, of which one stays open. When the server has no slot left for
+ * another one, callers share what is there: the one that stayed open is the way in.
+ */
+export function createConnectionBudget<C>(options: BudgetOptions<C>): ConnectionBudget<C> {
+  const idle: C[] = [];
+  const waiting = new Set<() => void>();
+  const lent = new Set<C>();
+  let size = 0;
+  let closed = false;
+  let spareTimer: NodeJS.Timeout | undefined;
+
+  function wakeOne(): void {
+    const [next] = waiting;
+    if (next) {
+      waiting.delete(next);
+      next();
+    }
+  }
+
+  function takeIdle(): C | undefined {
+    for (let connection = idle.pop(); connection !== undefined; connection = idle.pop()) {
+      if (!options.isBroken(connection)) return connection;
+      drop(connection);
+    }
+    return undefined;
+  }
+
+  function drop(connection: C): void {
+    size -= 1;
+    void options.shut(connection);
+  }
+
+  async function acquire(signal: AbortSignal): Promise<C> {
+    for (;;) {
+      signal.throwIfAborted();
+      if (closed) throw new BotError('internal', 'the connections of this service are closed');
+      const ready = takeIdle();
+      if (ready !== undefined) return ready;
+      if (size < options.max) {
+        size += 1;
+        try {
+          return await options.open(signal);
+        } catch (error) {
+          size -= 1;
+          wakeOne();
+          if (!options.isFull(error) || size === 0) throw error;
+          if (idle.length > 0) continue;
+        }
+      }
+      await released(signal);
+    }
+  }
+
+  function released(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const wake = () => {
+        signal.removeEventListener('abort', give);
+        resolve();
+      };
+      const give = () => {
+        waiting.delete(wake);
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', give, { once: true });
+      waiting.add(wake);
+    });
+  }
+
+  function release(connection: C): void {
+    if (closed || options.isBroken(connection)) drop(connection);
+    else idle.push(connection);
+    wakeOne();
+    if (idle.length > 1) {
+      clearTimeout(spareTimer);
+      spareTimer = setTimeout(() => {
+        while (idle.length > 1) drop(idle.shift() as C);
+      }, options.spareIdleMs).unref();
+    }
+  }
+
+  return {
+    async use(signal, work) {
+      const connection = await acquire(signal);
+      lent.add(connection);
+      try {
+        return await work(connection);
+      } finally {
+        lent.delete(connection);
+        release(connection);
+      }
+    },
+    async close() {
+      closed = true;
+      clearTimeout(spareTimer);
+      for (const wake of waiting) wake();
+      waiting.clear();
+      await Promise.all([...idle.splice(0), ...lent].map((connection) => options.shut(connection)));
+    },
+  };
+}

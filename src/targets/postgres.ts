@@ -1,0 +1,154 @@
+import type { QueryResultRow } from 'pg';
+import type { ServiceConfig } from '../config/schema.ts';
+import { BotError } from '../errors.ts';
+import { createCircuit } from './circuit.ts';
+import { createConnectionBudget } from './connection-budget.ts';
+import type { Log } from './log.ts';
+import { type Connection, connect } from './postgres-connection.ts';
+import { keepWarm } from './warm.ts';
+
+const CONNECT_TIMEOUT_MS = 1_500;
+const PROBE_STATEMENT_MS = 2_000;
+const ACT_STATEMENT_MS = 10_000;
+/** PostgreSQL keeps 63 bytes of an application_name. */
+const APPLICATION_NAME_BYTES = 63;
+
+const PROBE_SETTINGS = {
+  default_transaction_read_only: 'on',
+  statement_timeout: PROBE_STATEMENT_MS,
+  lock_timeout: 200,
+  idle_in_transaction_session_timeout: 5_000,
+  jit: 'off',
+  max_parallel_workers_per_gather: 0,
+  work_mem: '8MB',
+  search_path: 'pg_catalog,public',
+};
+
+const SEES_ALL_STATS = `
+  select pg_has_role(session_user, 'pg_read_all_stats', 'usage') as sees`;
+
+export interface Ask {
+  /** Who asks; becomes application_name `latency-bot:<probe>`. */
+  probe: string;
+  sql: string;
+  values?: unknown[];
+  signal: AbortSignal;
+  /** Asks even when the last attempts failed: for verifying an effect. */
+  always?: boolean;
+}
+
+/** The diagnosed PostgreSQL: at most two sessions for looking, and one for an approved act while it lasts. */
+export interface PostgresTarget {
+  /** Whether there is a role for approved acts. */
+  canAct: boolean;
+  /** Opens the session that stays, and keeps it alive. */
+  open(): void;
+  /** One read-only statement in a transaction of its own. */
+  query<Row extends QueryResultRow>(ask: Ask): Promise<Row[]>;
+  /** One statement of an approved act, on a session opened for it. */
+  act<Row extends QueryResultRow>(ask: Omit<Ask, 'probe' | 'always'>): Promise<Row[]>;
+  close(): Promise<void>;
+}
+
+type PostgresConfig = NonNullable<ServiceConfig['targets']['postgres']>;
+
+/** Makes the client; nothing is connected before `open()` or the first query. */
+export function openPostgres(config: PostgresConfig, log?: Log): PostgresTarget {
+  const circuit = createCircuit();
+  let warm: ReturnType<typeof keepWarm> | undefined;
+  const budget = createConnectionBudget<Connection>({
+    max: 2,
+    spareIdleMs: 5_000,
+    open: (signal) => openProbeConnection(config.url, signal, () => warm?.lost()),
+    shut: (connection) => connection.shut(),
+    isBroken: (connection) => connection.broken(),
+    isFull: (error) => error instanceof BotError && error.code === 'target-full',
+  });
+
+  function look<Row extends QueryResultRow>(ask: Ask): Promise<Row[]> {
+    const limit = AbortSignal.any([ask.signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS + PROBE_STATEMENT_MS)]);
+    return budget
+      .use(limit, async (connection) => {
+        await connection.rename(applicationName(ask.probe), limit);
+        return connection.query<Row>(ask.sql, ask.values ?? [], limit);
+      })
+      .catch((error: unknown) => {
+        if (error instanceof BotError) throw error;
+        // Only the wait for a free connection of the budget ends with the bare reason of the signal.
+        throw new BotError('target-timeout', 'no time was left to ask PostgreSQL', { cause: error });
+      });
+  }
+
+  return {
+    canAct: config.actionUrl !== undefined,
+    open() {
+      const ping = (signal: AbortSignal) => look({ probe: 'warm', sql: 'select 1', signal, always: true });
+      warm ??= keepWarm(ping, log);
+    },
+    query: (ask) => (ask.always ? look(ask) : circuit.run(() => look(ask))),
+    async act(ask) {
+      if (!config.actionUrl) {
+        const remedy = 'the bot only looks at this service: set targets.postgres.actionUrl to let it act';
+        throw new BotError('not-configured', remedy);
+      }
+      const connection = await openActionConnection(config.actionUrl, ask.signal);
+      try {
+        return await connection.query(ask.sql, ask.values ?? [], ask.signal);
+      } finally {
+        await connection.shut();
+      }
+    },
+    async close() {
+      warm?.stop();
+      await budget.close();
+    },
+  };
+}
+
+async function openProbeConnection(
+  url: string,
+  signal: AbortSignal,
+  onLost: () => void,
+): Promise<Connection> {
+  const connection = await connect(
+    {
+      url,
+      settings: PROBE_SETTINGS,
+      applicationName: 'latency-bot',
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      grant: 'pg_monitor',
+    },
+    signal,
+    onLost,
+  );
+  try {
+    // Without this right every session looks idle: "nothing found" would be a lie.
+    const [row] = await connection.query<{ sees: boolean }>(SEES_ALL_STATS, [], signal);
+    if (row?.sees) return connection;
+    throw new BotError('target-permission', `permission denied: grant pg_monitor to ${connection.role}`);
+  } catch (error) {
+    await connection.shut();
+    throw error;
+  }
+}
+
+function openActionConnection(url: string, signal: AbortSignal): Promise<Connection> {
+  return connect(
+    {
+      url,
+      settings: {
+        statement_timeout: ACT_STATEMENT_MS,
+        lock_timeout: 200,
+        search_path: 'pg_catalog,public',
+      },
+      applicationName: 'latency-bot:act',
+      connectTimeoutMs: CONNECT_TIMEOUT_MS * 2,
+      grant: 'pg_signal_backend',
+    },
+    signal,
+  );
+}
+
+function applicationName(probe: string): string {
+  return `latency-bot:${probe}`.slice(0, APPLICATION_NAME_BYTES);
+}

@@ -1,0 +1,40 @@
+import type { NamedService } from '../config/schema.ts';
+import type { Log } from './log.ts';
+import { openMetricsEndpoint } from './metrics-endpoint.ts';
+import type { MetricsSource } from './metrics-source.ts';
+import { openPostgres, type PostgresTarget } from './postgres.ts';
+import { openPrometheus } from './prometheus.ts';
+
+/** The clients of one diagnosed service; what is not configured is not there. */
+export interface Targets {
+  postgres?: PostgresTarget;
+  metrics?: MetricsSource;
+}
+
+export interface OpenTargets extends Targets {
+  /** For a process that stays: opens the session that is kept, and begins the latency history. */
+  start(): void;
+  close(): Promise<void>;
+}
+
+/** Makes the clients of a service; nothing is connected before `start()` or the first use. */
+export function openTargets(service: NamedService, log?: Log): OpenTargets {
+  const { postgres, metrics, prometheus } = service.targets;
+  const clients: Targets = {
+    ...(postgres && { postgres: openPostgres(postgres, log) }),
+    ...(prometheus
+      ? { metrics: openPrometheus(prometheus) }
+      : metrics && { metrics: openMetricsEndpoint(metrics, log) }),
+  };
+  return {
+    ...clients,
+    start() {
+      clients.postgres?.open();
+      clients.metrics?.startHistory();
+    },
+    async close() {
+      clients.metrics?.close();
+      await clients.postgres?.close();
+    },
+  };
+}
