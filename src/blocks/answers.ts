@@ -1,0 +1,76 @@
+import type { Refusal } from '../incidents/policy.ts';
+import type { Incident } from '../store/incidents.ts';
+import type { MitigationState } from '../store/mitigations.ts';
+import { escapeText, mention } from './kit.ts';
+
+const STATE_ANSWERS: Record<MitigationState, string> = {
+  proposed: 'it has not been asked for yet',
+  withdrawn: 'it was withdrawn',
+  requested: 'it is already waiting for approval',
+  denied: 'it was denied',
+  expired: 'it expired, and nothing was done',
+  approved: 'it is already approved',
+  executing: 'it is already running',
+  succeeded: 'it is already done',
+  failed: 'it was tried and failed',
+  'target-changed': 'its target changed, and nothing was done',
+  interrupted: 'it was interrupted and is being verified',
+  verified: 'it is already done, and latency recovered',
+  'not-recovered': 'it is already done',
+};
+
+/** Why something was not done, for the one who tried; mrkdwn. */
+export function refusalText(refusal: Refusal): string {
+  switch (refusal.refused) {
+    case 'not-a-member':
+      return 'Only full members of this workspace may do that.';
+    case 'not-a-requester':
+      return `You may not ask for this. It is for ${refusal.allowed.map(mention).join(', ')}.`;
+    case 'not-an-approver':
+      return refusal.allowed.length > 0
+        ? `You may not approve this. It is for ${refusal.allowed.map(mention).join(', ')}.`
+        : 'Nobody may approve for this service: its configuration names no approvers.';
+    case 'own-request':
+      return 'You asked for this yourself, so somebody else has to approve it.';
+    case 'people-unknown':
+      return 'Slack did not say whether you are allowed to, so nothing was done. Try again in a moment.';
+    case 'look-only':
+      return 'This service is look-only: it has no `actionUrl` or no approvers in the configuration.';
+    case 'budget-used':
+      return `This incident has used up its ${refusal.limit} cancelled or terminated sessions. Raise \`maxKillsPerIncident\` or act by hand.`;
+    case 'already-decided-by-you':
+      return 'You have decided on this already.';
+    case 'out-of-date':
+      return `Too late: ${STATE_ANSWERS[refusal.state]}. The card shows where it stands.`;
+    case 'expired':
+      return 'Too late: this request has expired, and nothing was done. Look again and ask anew.';
+    case 'target-changed':
+      return `Nothing was done: ${escapeText(refusal.reason)}. Look again.`;
+    case 'not-found':
+      return 'This does not exist any more. Look at the newest card of the incident.';
+    case 'incident-over':
+      return 'This incident is already resolved. Type `/latency` to open a new one.';
+    case 'already-running':
+      return 'A run is under way already; the card shows how far it is.';
+  }
+}
+
+/** The private answer to `/latency`. */
+export function openedText(incident: Incident, title: string, opened: boolean): string {
+  const where = `<#${incident.channel}>`;
+  return opened
+    ? `INC-${incident.id} is open: looking where the time of ${escapeText(title)} goes. Follow the thread in ${where}.`
+    : `INC-${incident.id} of ${escapeText(title)} is already open in ${where}; you joined it, and it is being looked at again.`;
+}
+
+export function helpText(services: { id: string; title: string }[]): string {
+  const names = services.map((service) => `\`${service.id}\` (${escapeText(service.title)})`).join(', ');
+  return [
+    '*`/latency`* finds out why the API is slow.',
+    '• `/latency` or `/latency <service>`: open an incident, or join the open one, and look',
+    '• `/latency status`: what is open',
+    '• `/latency help`: this text',
+    `Services: ${names}`,
+    'Buttons on the incident card do the rest. Nothing is changed without an approval.',
+  ].join('\n');
+}

@@ -1,0 +1,60 @@
+import type { NamedService } from '../config/schema.ts';
+import { type Diagnosis, type Ledger, PLACES, type Place } from '../diagnosis/diagnosis.ts';
+import { barChart, type MessageBlock } from './kit.ts';
+
+const PLACE_NAMES: Record<Place, string> = {
+  'worker-queue': 'Worker queue',
+  'pool-wait': 'Connection pool',
+  'lock-wait': 'Lock wait',
+  'db-io': 'Database I/O',
+  'db-cpu': 'Database CPU',
+  redis: 'Redis',
+  'app-cpu': 'Application CPU',
+  outside: 'Outside calls',
+  unknown: 'Elsewhere',
+};
+
+/** The name that people know a view by. */
+export function viewName(service: NamedService, view: string): string {
+  return service.views[view] ?? view;
+}
+
+/** p95 by view with the objective beside it, slowest first. */
+export function latencyChart(diagnosis: Diagnosis, service: NamedService, charts: boolean): MessageBlock[] {
+  const views = Object.entries(diagnosis.scope.byView)
+    .filter((entry): entry is [string, (typeof entry)[1] & { p95Ms: number }] => entry[1].p95Ms !== null)
+    .sort(([, a], [, b]) => b.p95Ms - a.p95Ms);
+  const objective = service.thresholds.baselineP95Ms;
+  return barChart(
+    'p95 by view',
+    views.map(([view]) => viewName(service, view)),
+    [
+      { name: 'p95', values: views.map(([, latency]) => latency.p95Ms) },
+      { name: 'objective', values: views.map(() => objective) },
+    ],
+    'ms',
+    charts,
+  );
+}
+
+/** Where requests in flight are, one ledger or two side by side. */
+export function ledgerChart(
+  title: string,
+  ledgers: { name: string; ledger: Ledger }[],
+  charts: boolean,
+): MessageBlock[] {
+  const at = (ledger: Ledger, place: Place) =>
+    ledger.entries.filter((entry) => entry.place === place).reduce((sum, entry) => sum + entry.inFlight, 0);
+  const places = PLACES.filter((place) => ledgers.some(({ ledger }) => at(ledger, place) > 0.005));
+  return barChart(
+    title,
+    places.map((place) => PLACE_NAMES[place]),
+    ledgers.map(({ name, ledger }) => ({ name, values: places.map((place) => at(ledger, place)) })),
+    'average requests in flight',
+    charts,
+  );
+}
+
+export function placeName(place: Place): string {
+  return PLACE_NAMES[place];
+}

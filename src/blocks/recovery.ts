@@ -1,0 +1,86 @@
+import type { IncidentView, MitigationView } from '../incidents/view.ts';
+import { ledgerChart } from './charts.ts';
+import {
+  actions,
+  barChart,
+  button,
+  context,
+  fields,
+  type MessageBlock,
+  milliseconds,
+  percent,
+  type Rendered,
+  section,
+  when,
+} from './kit.ts';
+
+/** Before and after one mitigation; null until the first look at recovery is there. */
+export function recoveryMessage(
+  view: IncidentView,
+  row: MitigationView,
+  options: { charts: boolean },
+): Rendered | null {
+  const before = view.runs.find((run) => run.id === row.runId)?.diagnosis;
+  const checks = view.runs.filter((run) => run.kind === 'recovery' && run.mitigationId === row.id);
+  const last = checks.findLast((run) => run.diagnosis !== null);
+  const after = last?.diagnosis;
+  if (!before || !after || !last) return null;
+  const { thresholds } = view.service;
+  const words = sentence(row);
+  const blocks: MessageBlock[] = [
+    section(`*${words}*`),
+    fields([
+      `*p95 before*\n${milliseconds(before.scope.p95Ms)}`,
+      `*p95 after*\n${milliseconds(after.scope.p95Ms)} (objective ${milliseconds(thresholds.baselineP95Ms)})`,
+      `*Errors before*\n${percent(before.scope.errorRate)}`,
+      `*Errors after*\n${percent(after.scope.errorRate)}`,
+    ]),
+    ...p95Chart(before.scope.byView, after.scope.byView, view, options.charts),
+    ...ledgerChart(
+      'Requests in flight',
+      [
+        { name: 'before', ledger: before.ledger },
+        { name: 'after', ledger: after.ledger },
+      ],
+      options.charts,
+    ),
+    context(`Check ${checks.length}, ${when(last.finishedAt ?? last.startedAt)} · mitigation ${row.id}`),
+  ];
+  if (row.state === 'verified' && view.incident.state !== 'resolved') {
+    blocks.push(
+      actions(`recovered:${row.id}:${view.incident.revision}`, [
+        button('resolve-incident', 'Resolve the incident', String(view.incident.id), { style: 'primary' }),
+      ]),
+    );
+  }
+  const text = `${words} p95 ${milliseconds(before.scope.p95Ms)} before, ${milliseconds(after.scope.p95Ms)} after.`;
+  return { text, blocks };
+}
+
+function sentence(row: MitigationView): string {
+  if (row.state === 'verified') return 'Latency recovered.';
+  if (row.state === 'not-recovered')
+    return 'Latency did not recover. The cause list above is where to go on.';
+  return 'Not recovered yet; looking again in a moment.';
+}
+
+type ByView = Record<string, { p95Ms: number | null }>;
+
+function p95Chart(before: ByView, after: ByView, view: IncidentView, charts: boolean): MessageBlock[] {
+  const names = Object.keys(before)
+    .filter(
+      (name) => before[name]?.p95Ms !== null && after[name]?.p95Ms !== null && after[name] !== undefined,
+    )
+    .sort((a, b) => (before[b]?.p95Ms ?? 0) - (before[a]?.p95Ms ?? 0));
+  return barChart(
+    'p95 before and after',
+    names.map((name) => view.service.views[name] ?? name),
+    [
+      { name: 'before', values: names.map((name) => before[name]?.p95Ms ?? 0) },
+      { name: 'after', values: names.map((name) => after[name]?.p95Ms ?? 0) },
+      { name: 'objective', values: names.map(() => view.service.thresholds.baselineP95Ms) },
+    ],
+    'ms',
+    charts,
+  );
+}

@@ -1,0 +1,27 @@
+import type { IncidentView } from '../incidents/view.ts';
+import { cardMessage } from './card.ts';
+import { diagnosisMessage } from './diagnosis.ts';
+import type { Rendered } from './kit.ts';
+import { mitigationMessage } from './mitigation.ts';
+import { recoveryMessage } from './recovery.ts';
+import { timelineMessage } from './timeline.ts';
+
+/** A message of an incident with its fixed place: the publisher posts it once and edits it from then on. */
+export interface Slot {
+  name: string;
+  rendered: Rendered;
+}
+
+/** All messages that an incident should have in Slack now, the card first. */
+export function slotsOf(view: IncidentView, options: { charts: boolean }): Slot[] {
+  const slots: { name: string; rendered: Rendered | null }[] = [
+    { name: 'card', rendered: cardMessage(view, options) },
+    { name: 'timeline', rendered: timelineMessage(view) },
+    { name: 'diagnosis', rendered: diagnosisMessage(view, options) },
+    ...view.mitigations.flatMap((row) => [
+      { name: `mitigation:${row.id}`, rendered: mitigationMessage(view, row) },
+      { name: `recovery:${row.id}`, rendered: recoveryMessage(view, row, options) },
+    ]),
+  ];
+  return slots.filter((slot): slot is Slot => slot.rendered !== null);
+}

@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * Keeps calls under Slack's published rates, per method and, for posting, per channel; a 429 pauses only that
+ * method. Everything else goes on. https://docs.slack.dev/apis/web-api/rate-limits
+ */
+export interface Pace {
+  /** Waits until this call may be made. */
+  turn(method: 'chat.postMessage' | 'chat.update', channel: string): Promise<void>;
+  /** Slack answered 429 for this method. */
+  pause(method: string, seconds: number): void;
+}
+
+interface Bucket {
+  tokens: number;
+  at: number;
+}
+
+// Posting: about 1 per second and channel, short bursts allowed. Updating: tier 3, 50 per minute and workspace.
+const RATES = {
+  'chat.postMessage': { perSecond: 1, burst: 4 },
+  'chat.update': { perSecond: 48 / 60, burst: 12 },
+} as const;
+
+export function createPace(now: () => number = Date.now): Pace {
+  const buckets = new Map<string, Bucket>();
+  const pausedUntil = new Map<string, number>();
+  return {
+    async turn(method, channel) {
+      const { perSecond, burst } = RATES[method];
+      const key = method === 'chat.postMessage' ? `${method}:${channel}` : method;
+      for (;;) {
+        const paused = (pausedUntil.get(method) ?? 0) - now();
+        const bucket = refill(buckets.get(key), perSecond, burst, now());
+        buckets.set(key, bucket);
+        if (paused <= 0 && bucket.tokens >= 1) {
+          bucket.tokens -= 1;
+          return;
+        }
+        await sleep(Math.max(paused, ((1 - bucket.tokens) / perSecond) * 1_000, 10));
+      }
+    },
+    pause(method, seconds) {
+      pausedUntil.set(method, Math.max(pausedUntil.get(method) ?? 0, now() + seconds * 1_000));
+    },
+  };
+}
+
+function refill(bucket: Bucket | undefined, perSecond: number, burst: number, at: number): Bucket {
+  if (!bucket) return { tokens: burst, at };
+  return { tokens: Math.min(burst, bucket.tokens + ((at - bucket.at) / 1_000) * perSecond), at };
+}

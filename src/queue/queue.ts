@@ -1,0 +1,127 @@
+import type { Logger } from 'pino';
+import type { Bell, IncidentDeps } from '../incidents/deps.ts';
+import { executeMitigation } from '../incidents/mitigate.ts';
+import { closeRun, performProbe } from '../incidents/run.ts';
+import { sweep } from '../incidents/sweep.ts';
+import type { JobData, QueueBackend } from './backend.ts';
+
+const SWEEP_INTERVAL_MS = 2_000;
+const CLOSE_DEADLINE_MS = 2_000;
+// Never {count} or {age}: on PostgreSQL they deadlock between workers and run finished jobs again.
+const REMOVE = { removeOnComplete: true, removeOnFail: true, attempts: 1 };
+
+export interface Producer extends Bell {
+  /** One round trip to the queue's server. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The ringing side of the queue. */
+export function openProducer(backend: QueueBackend, log: Logger): Producer {
+  const flows = backend.flows();
+  const runs = backend.queue('runs');
+  const actions = backend.queue('actions');
+  const onError = (err: Error) => log.error({ err }, 'queue');
+  flows.on('error', onError);
+  runs.on('error', onError);
+  actions.on('error', onError);
+  return {
+    async run(runId, ring, probeIds) {
+      // One parent per run, one child per probe; a probe that fails or is late never holds the rest.
+      await flows.add({
+        name: 'diagnose',
+        queueName: 'runs',
+        data: { runId },
+        opts: { jobId: `run-${runId}-${ring}`, ...REMOVE },
+        children: probeIds.map((probeId) => ({
+          name: probeId,
+          queueName: 'probes',
+          data: { runId, probeId },
+          opts: { jobId: `probe-${runId}-${ring}-${probeId}`, ignoreDependencyOnFailure: true, ...REMOVE },
+        })),
+      });
+    },
+    async action(mitigationId) {
+      await actions.add('execute', { mitigationId }, { jobId: `mitigation-${mitigationId}`, ...REMOVE });
+    },
+    async ping() {
+      await runs.getJobCounts('waiting');
+    },
+    async close() {
+      await Promise.all([flows.close(), runs.close(), actions.close()]);
+    },
+  };
+}
+
+export interface Workers {
+  close(): Promise<void>;
+}
+
+/** The working side: probes, diagnoses and approved actions, and the sweep that finds what lost its bell. */
+export function startWorkers(backend: QueueBackend, deps: IncidentDeps): Workers {
+  const { log } = deps;
+  const workers = [
+    backend.worker('probes', (data, signal) => probe(deps, data, signal), {
+      concurrency: 16,
+      maxStalledCount: 2,
+    }),
+    backend.worker('runs', (data) => diagnose(deps, data), { concurrency: 4, maxStalledCount: 2 }),
+    // An action that lost its worker is not run again by the queue; the store decides what happened to it.
+    backend.worker('actions', (data) => execute(deps, data), { concurrency: 1, maxStalledCount: 0 }),
+  ];
+  for (const worker of workers) {
+    worker.on('error', (err) => log.error({ err }, 'queue worker'));
+    worker.on('failed', (job, err) => log.error({ err, jobId: job?.id }, 'job failed'));
+  }
+  const sweeping = startSweep(deps);
+  return {
+    async close() {
+      await sweeping.stop();
+      await Promise.all(workers.map((worker) => closeWithin(worker, CLOSE_DEADLINE_MS)));
+    },
+  };
+}
+
+async function probe(deps: IncidentDeps, data: JobData, signal: AbortSignal): Promise<void> {
+  if (data.runId !== undefined && data.probeId !== undefined) {
+    await performProbe(deps, data.runId, data.probeId, signal);
+  }
+}
+
+async function diagnose(deps: IncidentDeps, data: JobData): Promise<void> {
+  if (data.runId !== undefined) await closeRun(deps, data.runId);
+}
+
+async function execute(deps: IncidentDeps, data: JobData): Promise<void> {
+  if (data.mitigationId !== undefined) await executeMitigation(deps, data.mitigationId);
+}
+
+function startSweep(deps: IncidentDeps): { stop(): Promise<void> } {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let current = Promise.resolve();
+  const once = (starting: boolean) => {
+    current = sweep(deps, { starting })
+      .catch((err) => deps.log.error({ err }, 'sweeping'))
+      .then(() => {
+        if (!stopped) timer = setTimeout(() => once(false), SWEEP_INTERVAL_MS);
+      });
+  };
+  once(true);
+  return {
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await current;
+    },
+  };
+}
+
+/** Waits for the jobs under way, but not for ever: a job that is cut off is found again by its row. */
+async function closeWithin(worker: { close(force?: boolean): Promise<void> }, ms: number): Promise<void> {
+  const polite = worker.close();
+  const late = new Promise<'late'>((done) => setTimeout(() => done('late'), ms).unref());
+  if ((await Promise.race([polite, late])) === 'late') {
+    await Promise.race([worker.close(true), new Promise((done) => setTimeout(done, 500).unref())]);
+  }
+}
