@@ -1,0 +1,85 @@
+import { type KeyboardEvent, useEffect, useRef } from 'react';
+
+interface MenuItem {
+  key: string;
+  text: string;
+  choose: () => void;
+}
+
+/** A button with a menu: arrow keys move, Enter chooses, Esc goes back to the button. */
+export function Menu(props: {
+  label: string;
+  buttonText: string;
+  buttonClass: string;
+  actionId?: string | undefined;
+  busy?: boolean;
+  open: boolean;
+  setOpen: (open: boolean) => void;
+  items: MenuItem[];
+}) {
+  const { open, setOpen, items } = props;
+  const root = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+
+  useEffect(() => {
+    if (open) root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
+  }, [open]);
+
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const entries = [...(root.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
+    const at = entries.findIndex((entry) => entry === document.activeElement);
+    if (event.key === 'ArrowDown') entries[(at + 1) % entries.length]?.focus();
+    else if (event.key === 'ArrowUp') entries.at(at - 1)?.focus();
+    else if (event.key === 'Escape') {
+      setOpen(false);
+      button.current?.focus();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  return (
+    <div
+      ref={root}
+      className="menu"
+      onBlur={(event) => {
+        if (!root.current?.contains(event.relatedTarget)) setOpen(false);
+      }}
+    >
+      <button
+        ref={button}
+        type="button"
+        className={props.buttonClass}
+        data-action-id={props.actionId}
+        aria-label={props.label}
+        title={props.label}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-busy={props.busy}
+        onClick={() => setOpen(!open)}
+      >
+        <span aria-hidden="true">{props.buttonText}</span>
+      </button>
+      {open && (
+        <div role="menu" tabIndex={-1} aria-label={props.label} onKeyDown={onKeyDown}>
+          {items.map((item) => (
+            <button
+              key={item.key}
+              type="button"
+              role="menuitem"
+              tabIndex={-1}
+              data-value={item.key}
+              onClick={() => {
+                setOpen(false);
+                button.current?.focus();
+                item.choose();
+              }}
+            >
+              {item.text}
+            </button>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}

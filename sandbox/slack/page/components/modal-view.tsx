@@ -1,0 +1,76 @@
+import { use, useMemo, useState } from 'react';
+import { wordsOf } from '../model/act.ts';
+import { incomplete, submittedValues, useForm } from '../model/form.ts';
+import type { View } from '../model/wire.ts';
+import { Blocks } from './block-view.tsx';
+import { Dialog } from './dialog.tsx';
+import { PageContext } from './page-context.ts';
+import { Surface } from './surface.tsx';
+
+/** A modal with its inputs; it stays until the app, or the person, closes it. */
+export function ModalView({ view }: { view: View }) {
+  const { perform } = use(PageContext);
+  const form = useForm();
+  const [busy, setBusy] = useState(false);
+  const [errors, setErrors] = useState<Record<string, string>>({});
+  const [problem, setProblem] = useState<string | null>(null);
+  const place = useMemo(() => ({ view_id: view.id }), [view.id]);
+
+  const close = async (): Promise<void> =>
+    setProblem(wordsOf(await perform({ do: 'close', view_id: view.id })));
+  const submit = async (): Promise<void> => {
+    const missing = incomplete(form, view.blocks);
+    setErrors(missing);
+    if (busy || Object.keys(missing).length > 0) return;
+    setBusy(true);
+    const values = submittedValues(form, view.blocks);
+    const answer = await perform({ do: 'submit', view_id: view.id, values });
+    setBusy(false);
+    setErrors(answer.ok ? (answer.errors ?? {}) : {});
+    setProblem(wordsOf(answer));
+  };
+
+  return (
+    <Dialog
+      label={view.title?.text ?? 'Dialog'}
+      className="modal"
+      testId="modal"
+      onCancel={() => void close()}
+    >
+      <form
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          void submit();
+        }}
+      >
+        <header>
+          <h2>{view.title?.text}</h2>
+          <button type="button" className="close" aria-label="Close" onClick={() => void close()}>
+            ×
+          </button>
+        </header>
+        <div className="modal-content">
+          <Surface place={place} form={form} errors={errors}>
+            <Blocks blocks={view.blocks} />
+          </Surface>
+          {problem && (
+            <p className="problem" role="alert">
+              {problem}
+            </p>
+          )}
+        </div>
+        <footer>
+          <button type="button" className="button" data-testid="modal-close" onClick={() => void close()}>
+            {view.close?.text ?? 'Cancel'}
+          </button>
+          {view.submit && (
+            <button type="submit" className="button primary" data-testid="modal-submit" aria-busy={busy}>
+              {view.submit.text}
+            </button>
+          )}
+        </footer>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,93 @@
+import { createContext, type ReactNode, use, useCallback, useMemo, useState } from 'react';
+import { wordsOf } from '../model/act.ts';
+import { type Form, keyOf, useForm } from '../model/form.ts';
+import type { Block, Confirm, Element, Place, Value } from '../model/wire.ts';
+import { ConfirmDialog } from './confirm-dialog.tsx';
+import { PageContext } from './page-context.ts';
+
+interface SurfaceState {
+  form: Form;
+  errors: Record<string, string>;
+  isBusy: (block: Block, element: Element) => boolean;
+  click: (block: Block, element: Element, value?: Value) => Promise<void>;
+}
+
+/** The message, modal or home view around a block: where its clicks and values go. */
+export const SurfaceContext = createContext<SurfaceState>({
+  form: { values: new Map(), setValue: () => undefined },
+  errors: {},
+  isBusy: () => false,
+  click: () => Promise.reject(new Error('clicked outside a surface')),
+});
+
+interface Question {
+  confirm: Confirm;
+  answer: (yes: boolean) => void;
+}
+
+/** Makes the blocks inside it answer to clicks: asks for confirmation, shows what is busy and what went wrong. */
+export function Surface(props: {
+  place: Place;
+  form?: Form;
+  errors?: Record<string, string>;
+  children: ReactNode;
+}) {
+  const { perform } = use(PageContext);
+  const ownForm = useForm();
+  const [busy, setBusy] = useState<ReadonlySet<string>>(new Set());
+  const [question, setQuestion] = useState<Question | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  const { place } = props;
+  const form = props.form ?? ownForm;
+
+  const click = useCallback(
+    async (block: Block, element: Element, value?: Value) => {
+      if (element.confirm && !(await ask(element.confirm, setQuestion))) return;
+      const key = keyOf(block.block_id, element.action_id);
+      const ids = { action_id: element.action_id ?? '', block_id: block.block_id ?? '' };
+      setProblem(null);
+      setBusy((old) => new Set(old).add(key));
+      const answer = await perform({
+        do: 'click',
+        ...ids,
+        ...place,
+        ...(value === undefined ? {} : { value }),
+      });
+      setBusy((old) => new Set([...old].filter((other) => other !== key)));
+      setProblem(wordsOf(answer));
+    },
+    [perform, place],
+  );
+
+  const state = useMemo<SurfaceState>(
+    () => ({
+      form,
+      errors: props.errors ?? {},
+      isBusy: (block, element) => busy.has(keyOf(block.block_id, element.action_id)),
+      click,
+    }),
+    [form, props.errors, busy, click],
+  );
+
+  return (
+    <SurfaceContext value={state}>
+      {props.children}
+      {problem && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {question && <ConfirmDialog confirm={question.confirm} onAnswer={question.answer} />}
+    </SurfaceContext>
+  );
+}
+
+function ask(confirm: Confirm, setQuestion: (question: Question | null) => void): Promise<boolean> {
+  return new Promise((resolve) => {
+    const answer = (yes: boolean): void => {
+      setQuestion(null);
+      resolve(yes);
+    };
+    setQuestion({ confirm, answer });
+  });
+}
