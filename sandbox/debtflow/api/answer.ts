@@ -23,6 +23,7 @@ export async function answer(
   const { result, error } = await runView(view, request, url, database);
   const viewSeconds = (performance.now() - viewStartedAt) / 1000;
   const text = JSON.stringify(result.body);
+  await database.closeIfObsolete();
   response.writeHead(result.status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(text),

@@ -9,12 +9,14 @@ export interface Database {
   atomic(statements: string[]): Promise<void>;
   /** What was spent since the last call: the seconds of every statement, and the connections opened. */
   spent(): { querySeconds: number[]; newConnections: number };
+  /** Ends a connection that is too old, at the end of a request, as Django does: the next one opens another. */
+  closeIfObsolete(): Promise<void>;
   close(): Promise<void>;
 }
 
 const CONNECT_TIMEOUT_MS = 3_000;
 
-/** Connects at the first statement; replaces the connection once it is older than `connMaxAgeMs`. */
+/** Connects at the first statement of a request that finds no connection. */
 export function openDatabase(config: ApiConfig): Database {
   let connection: { client: pg.Client; openedAt: number } | null = null;
   let querySeconds: number[] = [];
@@ -27,7 +29,6 @@ export function openDatabase(config: ApiConfig): Database {
   }
 
   async function connect(): Promise<pg.Client> {
-    if (connection && Date.now() - connection.openedAt > config.connMaxAgeMs) await drop();
     if (connection) return connection.client;
     const client = new pg.Client({
       connectionString: config.databaseUrl,
@@ -70,6 +71,9 @@ export function openDatabase(config: ApiConfig): Database {
       querySeconds = [];
       newConnections = 0;
       return result;
+    },
+    async closeIfObsolete() {
+      if (connection && Date.now() - connection.openedAt > config.connMaxAgeMs) await drop();
     },
     close: drop,
   };

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Fault, FaultTargets } from './fault.ts';
 
-const RETRY_MS = 200;
+const RETRY_MS = 100;
 const FIRST_ROUND_DEADLINE_MS = 5_000;
 
 /**

@@ -2,16 +2,15 @@ import pg from 'pg';
 import type { Fault, FaultTargets } from './fault.ts';
 
 /**
- * One session of `debtflow_report` runs one read-only SELECT that compares every activity with every payment of
- * another account, for hours, in as many parallel processes as the reporting role is allowed. It takes no lock that
- * anybody waits for: it takes the CPU. Cancelling it ends it.
+ * One session of `debtflow_report` runs one read-only SELECT that looks for every debtor's name in every activity's
+ * note, for hours, in as many parallel processes as the reporting role is allowed (six a core). It takes no lock
+ * that anybody waits for: it takes the CPU. Cancelling it ends it.
  */
 const REPORT = `
-SELECT "accounts_activity"."kind", COUNT(*) AS "pairs", SUM(length(md5("accounts_activity"."note" || "payments_payment"."status")))
-FROM "accounts_activity" INNER JOIN "payments_payment"
-  ON ("payments_payment"."created_at" >= "accounts_activity"."created_at"
-  AND "payments_payment"."account_id" <> "accounts_activity"."account_id")
-GROUP BY "accounts_activity"."kind"`.trim();
+SELECT "accounts_debtor"."id", COUNT(*) AS "mentions"
+FROM "accounts_activity" INNER JOIN "accounts_debtor"
+  ON ("accounts_activity"."note" LIKE '%' || "accounts_debtor"."full_name" || '%')
+GROUP BY "accounts_debtor"."id" ORDER BY "mentions" DESC`.trim();
 
 export function longReportQuery(targets: FaultTargets): Fault {
   let session: pg.Client | null = null;
@@ -20,7 +19,7 @@ export function longReportQuery(targets: FaultTargets): Fault {
     name: 'long-report-query',
     title: 'A report query eats the database',
     description:
-      'A report joins all activities with all payments in one statement, in many parallel processes, for hours: every other query has to share the CPU with it.',
+      'A report looks for every debtor in every activity with one statement, in many parallel processes, for hours: every other query has to share the CPU with it.',
     isOn: () => session !== null,
 
     async on() {
