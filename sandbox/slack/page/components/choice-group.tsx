@@ -1,5 +1,5 @@
 import { use, useId } from 'react';
-import { isMulti, valueOf } from '../model/form.ts';
+import { currentValue, isMulti } from '../model/form.ts';
 import type { Value } from '../model/wire.ts';
 import type { ElementProps } from './element-view.tsx';
 import { PageContext } from './page-context.ts';
@@ -18,7 +18,7 @@ export function ChoiceGroup({ block, element, label }: ElementProps) {
   const { form, click, isBusy } = use(SurfaceContext);
   const name = useId();
   const multi = isMulti(element);
-  const value = valueOf(form, block, element);
+  const value = currentValue(form, block, element);
   const sends = block.type !== 'input' || block.dispatch_action;
 
   const choose = (choice: string, on: boolean): void => {

@@ -1,6 +1,6 @@
 import { useStored } from '../model/stored.ts';
 
-const STEPS = ['Switch on a fault in DebtFlow', 'Type /latency here', 'Approve the fix as another user'];
+const STEPS = ['Switch on a fault', 'Type /latency', 'Approve as another user'];
 
 /** Three steps for a first visit; gone for good once dismissed. */
 export function Guide() {

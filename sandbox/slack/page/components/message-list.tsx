@@ -26,7 +26,7 @@ export function MessageList(props: {
   return (
     <div className="list-frame">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard. */}
-      <div className="list" ref={list} role="region" aria-label={props.label} tabIndex={0}>
+      <section className="list" ref={list} aria-label={props.label} tabIndex={0}>
         <div className="list-inner">
           {all.length === 0 && props.empty && <p className="empty">{props.empty}</p>}
           {all.map((message, at) => (
@@ -35,7 +35,12 @@ export function MessageList(props: {
               <MessageView
                 message={message}
                 user={workspace.users.find((user) => user.id === message.user)}
-                follows={!startsDay(all[at - 1], message) && follows(all[at - 1], message)}
+                follows={
+                  !startsDay(all[at - 1], message) &&
+                  !privates.has(message) &&
+                  !privates.has(all[at - 1] ?? message) &&
+                  follows(all[at - 1], message)
+                }
                 inThread={props.inThread ?? false}
                 dismiss={
                   privates.has(message) ? () => setDismissed((old) => new Set(old).add(message.ts)) : null
@@ -44,10 +49,10 @@ export function MessageList(props: {
             </Fragment>
           ))}
         </div>
-      </div>
+      </section>
       {away && (
         <button type="button" className="to-end" onClick={toEnd}>
-          Newest messages ↓
+          Latest ↓
         </button>
       )}
     </div>

@@ -1,5 +1,5 @@
 import { use } from 'react';
-import { valueOf } from '../model/form.ts';
+import { currentValue } from '../model/form.ts';
 import type { Element, Option, Workspace } from '../model/wire.ts';
 import type { ElementProps } from './element-view.tsx';
 import { PageContext } from './page-context.ts';
@@ -33,7 +33,7 @@ function Options({ options }: { options: Option[] }) {
 export function SelectElement({ block, element, label }: ElementProps) {
   const { workspace } = use(PageContext);
   const { form, click, isBusy } = use(SurfaceContext);
-  const value = valueOf(form, block, element);
+  const value = currentValue(form, block, element);
   const sends = block.type !== 'input' || block.dispatch_action;
   const placeholder = element.placeholder?.text ?? 'Choose…';
   return (

@@ -92,13 +92,13 @@ function HeadCell(props: {
 }) {
   if (!props.onSort) {
     return (
-      <th scope="col" className={props.align}>
+      <th scope="col" className={`align-${props.align}`}>
         <CellText cell={props.cell} />
       </th>
     );
   }
   return (
-    <th scope="col" className={props.align} aria-sort={props.sorted}>
+    <th scope="col" className={`align-${props.align}`} aria-sort={props.sorted}>
       <button type="button" onClick={props.onSort}>
         {plain(props.cell)}
         <span className="sort-mark" aria-hidden="true">
@@ -115,7 +115,7 @@ function BodyRow({ block, row }: { block: Block; row: Cell[] }) {
     <tr>
       {row.map((cell, column) => {
         const wrapped = block.column_settings?.[column]?.is_wrapped ? 'wrapped' : '';
-        const className = `${alignOf(block, column)} ${wrapped}`;
+        const className = `align-${alignOf(block, column)} ${wrapped}`;
         return column === headerColumn ? (
           // biome-ignore lint/suspicious/noArrayIndexKey: a column is its position.
           <th key={column} scope="row" className={className}>

@@ -13,7 +13,7 @@ export function HeaderBlock({ block }: { block: Block }) {
 export function SectionBlock({ block }: { block: Block }) {
   const { accessory, fields, text } = block;
   return (
-    <div className={`section ${accessory?.type ?? ''}`}>
+    <div className="section" data-accessory={accessory?.type}>
       <div className="section-text">
         {text && <Text text={text} />}
         {fields && (

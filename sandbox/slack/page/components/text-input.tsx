@@ -1,5 +1,5 @@
 import { type KeyboardEvent, use } from 'react';
-import { valueOf } from '../model/form.ts';
+import { currentValue } from '../model/form.ts';
 import type { Element } from '../model/wire.ts';
 import type { ElementProps } from './element-view.tsx';
 import { SurfaceContext } from './surface.tsx';
@@ -33,7 +33,7 @@ function meant(element: Element, text: string): string | null {
 /** A text, number, date or time field. */
 export function TextInput({ block, element, label }: ElementProps) {
   const { form, errors, click } = use(SurfaceContext);
-  const value = valueOf(form, block, element);
+  const value = currentValue(form, block, element);
   const isText = element.type.endsWith('_input');
   const sends = block.type !== 'input' || block.dispatch_action;
   const change = (text: string): void => {

@@ -53,7 +53,7 @@ function initialValue(element: Element): Value {
 }
 
 /** The current value of an input. */
-export function valueOf(form: Form, block: Block, element: Element): Value {
+export function currentValue(form: Form, block: Block, element: Element): Value {
   const typed = form.values.get(keyOf(block.block_id, element.action_id));
   return typed === undefined ? initialValue(element) : typed;
 }
@@ -74,7 +74,7 @@ export function submittedValues(form: Form, blocks: Block[]): Record<string, Rec
   const values: Record<string, Record<string, Value>> = {};
   for (const { block, element } of inputsOf(blocks)) {
     const ofBlock = values[block.block_id ?? ''] ?? {};
-    ofBlock[element.action_id ?? ''] = valueOf(form, block, element);
+    ofBlock[element.action_id ?? ''] = currentValue(form, block, element);
     values[block.block_id ?? ''] = ofBlock;
   }
   return values;
@@ -85,7 +85,7 @@ export function incomplete(form: Form, blocks: Block[]): Record<string, string> 
   const errors: Record<string, string> = {};
   for (const { block, element } of inputsOf(blocks)) {
     if (block.type !== 'input') continue;
-    const problem = problemWith(valueOf(form, block, element), block, element);
+    const problem = problemWith(currentValue(form, block, element), block, element);
     if (problem) errors[block.block_id ?? ''] = problem;
   }
   return errors;

@@ -4,11 +4,11 @@ const NEAR_PX = 80;
 
 /** Keeps a list at its end while the reader is there; tells when there is more below. */
 export function useEndOfList(listKey: string): {
-  list: RefObject<HTMLDivElement | null>;
+  list: RefObject<HTMLElement | null>;
   away: boolean;
   toEnd: () => void;
 } {
-  const list = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLElement>(null);
   const atEnd = useRef(true);
   const [away, setAway] = useState(false);
 
