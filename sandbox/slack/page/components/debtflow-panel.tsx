@@ -50,7 +50,9 @@ function Now({ debtFlow }: { debtFlow: DebtFlow }) {
       <div className={over ? 'now over' : 'now'}>
         <div className="p95">
           <span className="p95-label">p95</span>
-          <strong data-testid="p95">{ms(p95)}</strong>
+          <strong className="p95-value" data-testid="p95">
+            {ms(p95)}
+          </strong>
           <span className="verdict">
             {p95 === null ? 'no requests measured' : over ? 'above' : 'within'} the {OBJECTIVE_MS} ms
             objective

@@ -39,6 +39,7 @@ export function Menu(props: {
   };
 
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: it only notices that the focus left the button and its menu.
     <div
       ref={root}
       className="menu"

@@ -38,8 +38,9 @@ function commandCompletions(text: string, workspace: Workspace): Completion[] {
   }
   const command = workspace.commands.find((one) => one.command === word);
   const typed = rest.join(' ');
-  return (command?.usage_hint?.split('|') ?? [])
-    .map((alternative) => alternative.replace(/^[\s[]+|[\s\]]+$/g, ''))
+  // “[service] | status | freeze”: what stands in brackets is for the person to fill in.
+  return (command?.usage_hint?.replace(/^\[([^\]]*)\]$/, '$1').split('|') ?? [])
+    .map((alternative) => alternative.trim())
     .filter(
       (alternative) => /^[a-z]/.test(alternative) && alternative.startsWith(typed) && alternative !== typed,
     )
