@@ -317,3 +317,9 @@ export async function freePort(): Promise<number> {
   if (address === null || typeof address === 'string') throw new BotError('internal', 'finding a free port');
   return address.port;
 }
+
+/** Ends the server that an earlier process left running on this directory, if there is one. */
+export async function stopLeftBehind(dataDir: string): Promise<void> {
+  const server = await leftBehind(resolve(dataDir));
+  if (server) await stopServer(server.pid);
+}

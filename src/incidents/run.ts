@@ -1,7 +1,7 @@
 import { diagnose } from '../diagnosis/diagnose.ts';
 import type { Diagnosis } from '../diagnosis/diagnosis.ts';
 import { PROBES } from '../probes/index.ts';
-import type { ProbeOutcome } from '../probes/probe.ts';
+import type { Probe, ProbeOutcome } from '../probes/probe.ts';
 import { runProbe } from '../probes/run-probe.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Db } from '../store/database.ts';
@@ -23,6 +23,7 @@ import { type IncidentDeps, serviceOf } from './deps.ts';
 import { judgeRecovery } from './judge-recovery.ts';
 import { proposalsOf } from './propose.ts';
 
+const ALL_PROBES: Probe<unknown>[] = Object.values(PROBES);
 /** Time for the queue and the store around the slowest probe. */
 const RUN_MARGIN_MS = 4_000;
 
@@ -41,11 +42,11 @@ export async function startRun(
   const service = serviceOf(deps, incident.service);
   if (!service) return null;
   const run = await deps.db.transaction(async (db) => {
-    const slowest = Math.max(...PROBES.map((probe) => service.window + probe.graceMs));
+    const slowest = Math.max(...ALL_PROBES.map((probe) => service.window + probe.graceMs));
     const created = await insertRun(
       db,
       { incidentId: incident.id, service: incident.service, ...request, deadlineMs: slowest + RUN_MARGIN_MS },
-      PROBES.map((probe) => ({ id: probe.id, step: probe.runbookStep })),
+      ALL_PROBES.map((probe) => ({ id: probe.id, step: probe.runbookStep })),
     );
     if (!created) return null;
     if (request.kind === 'triage') {
@@ -86,12 +87,18 @@ export async function performProbe(
 ): Promise<void> {
   const run = await findRun(deps.db, runId);
   const service = run && serviceOf(deps, run.service);
-  const probe = PROBES.find((candidate) => candidate.id === probeId);
+  const probe = ALL_PROBES.find((candidate) => candidate.id === probeId);
   if (!run || !service || !probe) return;
   const deadlineMs = service.window + probe.graceMs;
   if (!(await claimReport(deps.db, runId, probeId, deadlineMs + 1_000))) return;
   await touchIncident(deps.db, run.incidentId);
-  const context = { service, targets: deps.targets(service.id), windowMs: service.window, signal };
+  const context = {
+    service,
+    targets: deps.targets(service.id),
+    windowMs: service.window,
+    signal,
+    log: deps.log,
+  };
   const outcome = await runProbe(probe, context);
   await deps.db.transaction(async (db) => {
     if (await saveReport(db, runId, outcome)) await touchIncident(db, run.incidentId);

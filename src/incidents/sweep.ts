@@ -1,16 +1,17 @@
 import { appendAudit } from '../store/audit.ts';
+import { findIncident } from '../store/incidents.ts';
 import {
   approvedMitigations,
   dueRecoveryChecks,
   expireMitigations,
   stuckMitigations,
 } from '../store/mitigations.ts';
-import { runsWithLostBell } from '../store/runs.ts';
+import { incidentsWithoutRun, runsWithLostBell } from '../store/runs.ts';
 import { addTimeline } from '../store/timeline.ts';
 import type { IncidentDeps } from './deps.ts';
 import { EXECUTE_DEADLINE_MS, settleInterrupted, VERIFY_DEADLINE_MS } from './mitigate.ts';
 import { checkRecovery } from './recovery.ts';
-import { closeRun, ringRun } from './run.ts';
+import { closeRun, ringRun, startRun } from './run.ts';
 
 /** A run that was not rung for this long may have lost its jobs. */
 const BELL_SILENCE_MS = 6_000;
@@ -22,6 +23,11 @@ const STUCK_AFTER_MS = EXECUTE_DEADLINE_MS + VERIFY_DEADLINE_MS + 1_000;
  */
 export async function sweep(deps: IncidentDeps, options: { starting: boolean }): Promise<void> {
   await expire(deps);
+  for (const id of await incidentsWithoutRun(deps.db)) {
+    const incident = await findIncident(deps.db, id);
+    if (incident)
+      await startRun(deps, incident, { kind: 'triage', requestedBy: incident.openedBy, mitigationId: null });
+  }
   for (const run of await runsWithLostBell(deps.db, options.starting ? 0 : BELL_SILENCE_MS)) {
     if (!(await closeRun(deps, run.id))) await ringRun(deps, run);
   }

@@ -136,7 +136,7 @@ async function publishUntilCurrent(
 async function publishIncident(state: State, incidentId: number): Promise<number> {
   const view = await loadIncidentView(state, incidentId);
   if (!view) {
-    state.log.warn({ incidentId }, 'incident of a service that is not configured; not shown');
+    state.log.debug({ incidentId }, 'incident of a service that is not configured; not shown');
     return 0;
   }
   const known = new Map((await messagesOf(state.db, incidentId)).map((row) => [row.slot, row]));

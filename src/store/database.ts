@@ -84,6 +84,21 @@ async function transaction<T>(pool: pg.Pool, work: (db: Db) => Promise<T>): Prom
   }
 }
 
+/** Holds a name for as long as this process lives; null when another process holds it. */
+export async function reserve(
+  database: Database,
+  name: string,
+): Promise<{ release(): Promise<void> } | null> {
+  const client = await database.dedicated();
+  const { rows } = await client.query<{ mine: boolean }>(
+    "select pg_try_advisory_lock(hashtext('latency-bot:' || $1)) as mine",
+    [name],
+  );
+  if (rows[0]?.mine) return { release: () => client.end() };
+  await client.end();
+  return null;
+}
+
 /** Brings the schema up to date. Two processes may start at once: the second waits for the first. */
 export async function migrate(database: Database, log: (line: string) => void): Promise<string[]> {
   const client = await database.dedicated();

@@ -134,11 +134,3 @@ export async function setLead(db: Db, id: number, lead: string): Promise<Inciden
 export async function moveIncident(db: Db, id: number, channel: string): Promise<void> {
   await db.query('update incidents set channel = $2 where id = $1', [id, channel]);
 }
-
-/** Records that an interaction was taken; false when it had been delivered before. */
-export async function takeInteraction(db: Db, id: string): Promise<boolean> {
-  const { rowCount } = await db.query('insert into interactions (id) values ($1) on conflict do nothing', [
-    id,
-  ]);
-  return rowCount === 1;
-}

@@ -62,10 +62,21 @@ const RING = `
   update runs set bells = bells + 1, rung_at = clock_timestamp()
   where id = $1 and state = 'running'
   returning ${COLUMNS}`;
+const NEVER_RUN = `
+  select id from incidents
+  where state = 'investigating' and not exists (select 1 from runs where incident_id = incidents.id)
+  and opened_at < clock_timestamp() - interval '1 second'
+  order by id`;
 const LOST_BELLS = `
   select ${COLUMNS} from runs
   where state = 'running' and (rung_at is null or rung_at < clock_timestamp() - $1 * interval '1 millisecond')
   order by id`;
+
+/** Open incidents that nobody has looked at: whoever opened them died before starting a run. */
+export async function incidentsWithoutRun(db: Db): Promise<number[]> {
+  const { rows } = await db.query<{ id: number }>(NEVER_RUN);
+  return rows.map((row) => row.id);
+}
 
 /** The new run with its probes pending, or null when the service has one under way. */
 export async function insertRun(

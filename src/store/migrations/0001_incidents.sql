@@ -143,12 +143,6 @@ create table messages (
   primary key (incident_id, slot)
 );
 
--- Clicks and commands that were taken, so that one delivered twice counts once.
-create table interactions (
-  id text primary key,
-  received_at timestamptz not null default clock_timestamp()
-);
-
 -- Append-only and hash-chained: hash = sha256(prev || seq || body).
 create table audit (
   seq bigint primary key,

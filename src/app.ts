@@ -1,0 +1,236 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { parseConfig } from './config/load.ts';
+import { sandboxServices, sandboxSlack } from './config/sandbox.ts';
+import type { Config, NamedService } from './config/schema.ts';
+import { startEmbeddedPostgres, stopLeftBehind } from './embedded-postgres/embedded-postgres.ts';
+import { BotError } from './errors.ts';
+import { connectSlack, identify, type SlackConnection } from './handlers/connect-slack.ts';
+import { slackPeople } from './handlers/people.ts';
+import type { IncidentDeps } from './incidents/deps.ts';
+import { startPublisher } from './publisher/publisher.ts';
+import { createSlackClient, PEOPLE_TIMEOUT_MS } from './publisher/slack-client.ts';
+import { postgresBackend, redisBackend } from './queue/backend.ts';
+import { openProducer, startWorkers } from './queue/queue.ts';
+import { type Database, migrate, openDatabase, reserve } from './store/database.ts';
+import { type OpenTargets, openTargets } from './targets/targets.ts';
+import { registerHealth } from './telemetry/health.ts';
+
+export interface AppOptions {
+  /** Process-wide settings; `services` only when a file was given. */
+  config: Omit<Config, 'services'> & { services?: Config['services'] };
+  /** Where the embedded servers and the sandbox keep their state. */
+  stateDir: string;
+  /** Begin anew: forget all state. */
+  fresh: boolean;
+  log: Logger;
+  progress: (step: string, detail?: string) => void;
+  /** Gives up a start that is still under way. */
+  signal: AbortSignal;
+}
+
+export interface App {
+  url: string;
+  close(): Promise<void>;
+}
+
+type Stop = () => Promise<unknown>;
+
+/** A part that does not end in time is left behind: the parts below it still have to be stopped. */
+const STOP_DEADLINE_MS = 1_500;
+
+/** Builds and starts everything; when a part does not start, what was started before it is stopped again. */
+export async function startApp(options: AppOptions): Promise<App> {
+  const stops: Stop[] = [];
+  const close = async () => {
+    for (let stop = stops.pop(); stop; stop = stops.pop()) {
+      const late = sleep(STOP_DEADLINE_MS, undefined, { ref: false });
+      await Promise.race([stop(), late]).catch((err) => options.log.error({ err }, 'stopping'));
+    }
+  };
+  try {
+    return { url: await start(options, stops), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function start(options: AppOptions, stops: Stop[]): Promise<string> {
+  const { log, progress, signal } = options;
+  const stateDir = resolve(options.stateDir);
+  const server = fastify({ forceCloseConnections: true, trustProxy: false, bodyLimit: 2 * 1024 * 1024 });
+
+  progress('store', options.config.store.databaseUrl ? 'your PostgreSQL' : 'embedded PostgreSQL');
+  const { db, url: storeUrl } = await openStore(options, stateDir, stops);
+
+  signal.throwIfAborted();
+  const sandboxed = options.config.slack.botToken === undefined;
+  const services = sandboxed
+    ? await openSandbox(server, options, stateDir, stops)
+    : (options.config.services ?? noServices());
+
+  signal.throwIfAborted();
+  const httpSlack: { connection: SlackConnection | null } = { connection: null };
+  mountSlackEvents(server, httpSlack);
+  const backend = options.config.queue.redisUrl
+    ? await redisBackend(options.config.queue.redisUrl)
+    : await postgresBackend(storeUrl);
+  const bell = openProducer(backend, log);
+  registerHealth(server, [
+    { name: 'store', required: true, look: async () => void (await db.query('select 1')) },
+    { name: 'queue', required: true, look: () => bell.ping() },
+    { name: 'slack', required: false, look: async () => assertConnected(httpSlack.connection) },
+  ]);
+  progress('http', `port ${options.config.http.port}`);
+  const url = await listen(server, options.config.http);
+  stops.push(() => server.close());
+  stops.push(() => bell.close());
+
+  const slackConfig = { ...options.config.slack, ...(sandboxed ? sandboxSlack(url) : {}) };
+  const slack = createSlackClient(slackConfig.botToken ?? '', slackConfig.apiUrl);
+  const asking = createSlackClient(slackConfig.botToken ?? '', slackConfig.apiUrl, PEOPLE_TIMEOUT_MS);
+  const named = new Map(Object.entries(services).map(([id, service]) => [id, { ...service, id }]));
+  const targets = startTargets(named, log, stops);
+  let teamId: string | undefined;
+  const deps: IncidentDeps = {
+    db,
+    services: named,
+    targets: (id) => targets.get(id) ?? {},
+    bell,
+    people: slackPeople(asking, () => teamId, slackConfig.approversCache),
+    log,
+  };
+  const workers = startWorkers(backend, deps);
+  stops.push(() => workers.close());
+  const publisher = startPublisher({ db, services: named, slack, log });
+  stops.push(() => publisher.stop());
+
+  progress('slack', sandboxed ? 'the workspace in your browser' : slackConfig.apiUrl);
+  const identity = await identify(slack, log, signal);
+  teamId = identity.teamId;
+  const connection = await connectSlack(slackConfig, identity, deps);
+  httpSlack.connection = connection;
+  stops.push(() => connection.stop());
+  return url;
+}
+
+async function openStore(
+  options: AppOptions,
+  stateDir: string,
+  stops: Stop[],
+): Promise<{ db: Database; url: string }> {
+  const { log } = options;
+  const dataDir = join(stateDir, 'store');
+  const onError = (err: Error) => log.error({ err }, 'store connection');
+  let url = options.config.store.databaseUrl;
+  if (options.fresh) await forget(stateDir);
+  if (!url) {
+    await mkdir(stateDir, { recursive: true });
+    const embedded = await startEmbeddedPostgres({ dataDir, database: 'latency_bot' });
+    url = embedded.url;
+    const db = await openDatabase(url, onError);
+    // Whoever holds this uses the directory; a killed process holds it no more.
+    const reservation = await reserve(db, 'state-dir');
+    if (!reservation) {
+      await db.close();
+      throw new BotError(
+        'embedded-postgres',
+        `another Latency Bot is using ${stateDir}: stop it, or give --state-dir`,
+      );
+    }
+    stops.push(() => embedded.stop());
+    stops.push(() => db.close());
+    stops.push(() => reservation.release());
+    await migrate(db, (line) => log.debug({ line }, 'migration'));
+    return { db, url };
+  }
+  const db = await openDatabase(url, onError);
+  stops.push(() => db.close());
+  await migrate(db, (line) => log.debug({ line }, 'migration'));
+  return { db, url };
+}
+
+/** Everything of an earlier start, servers that were left running included. */
+async function forget(stateDir: string): Promise<void> {
+  await stopLeftBehind(join(stateDir, 'store'));
+  await stopLeftBehind(join(stateDir, 'debtflow', 'debtflow-db'));
+  await rm(stateDir, { recursive: true, force: true });
+}
+
+/** No Slack token: the workspace in the browser, and without a configuration file also DebtFlow. */
+async function openSandbox(
+  server: FastifyInstance,
+  options: AppOptions,
+  stateDir: string,
+  stops: Stop[],
+): Promise<Config['services']> {
+  const { startSandbox } = await import('../sandbox/sandbox.ts');
+  const sandbox = await startSandbox(server, {
+    stateDir,
+    debtflow: options.config.services === undefined,
+    log: (line) => options.log.info({ line }, 'sandbox'),
+    progress: options.progress,
+  });
+  stops.push(() => sandbox.close());
+  if (options.config.services) return options.config.services;
+  if (!sandbox.debtflow) throw new BotError('internal', 'starting DebtFlow');
+  return parseConfig({ services: sandboxServices(sandbox.debtflow) }, {}, 'the sandbox').services;
+}
+
+function noServices(): never {
+  throw new BotError(
+    'config-invalid',
+    'a Slack token is set but no service is configured: copy latency-bot.example.yml to latency-bot.yml',
+  );
+}
+
+function startTargets(
+  services: ReadonlyMap<string, NamedService>,
+  log: Logger,
+  stops: Stop[],
+): Map<string, OpenTargets> {
+  const targets = new Map<string, OpenTargets>();
+  for (const service of services.values()) {
+    const opened = openTargets(service, log.child({ service: service.id }));
+    opened.start();
+    targets.set(service.id, opened);
+    stops.push(() => opened.close());
+  }
+  return targets;
+}
+
+async function listen(server: FastifyInstance, http: Config['http']): Promise<string> {
+  try {
+    return await server.listen({ host: http.host, port: http.port });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    throw new BotError(
+      'port-taken',
+      `port ${http.port} is taken: set PORT to another one, such as PORT=${http.port + 1} npm start`,
+      { cause },
+    );
+  }
+}
+
+/** Slack over HTTP: the raw request goes to Bolt, which checks the signature over the raw bytes. */
+function mountSlackEvents(server: FastifyInstance, slack: { connection: SlackConnection | null }): void {
+  server.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    scope.post('/slack/events', (request, reply) => {
+      const receiver = slack.connection?.http;
+      if (!receiver) return reply.code(503).send({ ok: false, error: 'Slack is not connected over HTTP' });
+      reply.hijack();
+      receiver.requestListener(request.raw, reply.raw);
+      return reply;
+    });
+  });
+}
+
+function assertConnected(connection: SlackConnection | null): void {
+  if (!connection?.connected()) throw new Error('not connected');
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+import { existsSync } from 'node:fs';
+import { Command } from 'commander';
+import { diagnoseCommand } from './cli/diagnose.ts';
+import { migrateCommand } from './cli/migrate.ts';
+import { startCommand } from './cli/start.ts';
+import { ConfigError } from './config/load.ts';
+import { BotError } from './errors.ts';
+
+const DEFAULT_FILE = 'latency-bot.yml';
+
+const program = new Command('latency-bot').description(
+  'Finds out why the API is slow, and acts only on approval.',
+);
+
+program
+  .command('start', { isDefault: true })
+  .description('start the bot; without a configuration: a workspace in the browser and a DebtFlow to break')
+  .option('--config <file>', `configuration file (default: ${DEFAULT_FILE} when it exists)`)
+  .option('--state-dir <dir>', 'state of the embedded servers', '.latency-bot')
+  .option('--fresh', 'forget all state first', false)
+  .action((options: { config?: string; stateDir: string; fresh: boolean }) =>
+    startCommand({
+      ...options,
+      config: options.config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined),
+    }),
+  );
+
+program
+  .command('diagnose')
+  .description(
+    'one run of the runbook without Slack; exit code 0 healthy, 10 a cause found, 1 could not run, 2 bad configuration',
+  )
+  .requiredOption('--config <file>', 'configuration file')
+  .requiredOption('--service <id>', 'service to look at')
+  .option('--json', 'print one JSON object', false)
+  .action((options: { config: string; service: string; json: boolean }) => diagnoseCommand(options));
+
+program
+  .command('migrate')
+  .description("bring the schema of the bot's own database up to date")
+  .option('--config <file>', 'configuration file (default: the environment alone)')
+  .action((options: { config?: string }) => migrateCommand(options));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // A BotError is written for people; anything else is a defect, and then the stack helps.
+  const text =
+    error instanceof BotError ? error.userMessage : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`${text}\n`);
+  if (error instanceof BotError && error.cause instanceof Error)
+    process.stderr.write(`  because: ${error.cause.message}\n`);
+  process.exit(error instanceof ConfigError ? 2 : 1);
+}

@@ -1,0 +1,82 @@
+import { App, type BlockButtonAction, HTTPReceiver, type Receiver, type ViewSubmitAction } from '@slack/bolt';
+import type { ExtendedErrorHandlerArgs } from '@slack/bolt/dist/App.js';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { REQUEST_DIALOG } from '../blocks/request-dialog.ts';
+import { userMessageOf } from '../errors.ts';
+import type { IncidentDeps } from '../incidents/deps.ts';
+import { slackClientOptions } from '../publisher/slack-client.ts';
+import { boltLogger } from './bolt-logger.ts';
+import { onDecide, onLookAgain, onRequestMitigation, onResolve, onTakeLead } from './buttons.ts';
+import { onLatencyCommand } from './command.ts';
+import { onHomeOpened } from './home.ts';
+import { onRequestSubmission } from './request-submission.ts';
+
+export interface SlackAppOptions {
+  botToken: string;
+  botId: string;
+  botUserId: string;
+  apiUrl: string;
+  receiver: Receiver;
+  log: Logger;
+}
+
+/** The Bolt app with every listener of the bot; the receiver decides how Slack reaches it. */
+export function createSlackApp(options: SlackAppOptions, deps: IncidentDeps): App {
+  const app = new App({
+    receiver: options.receiver,
+    token: options.botToken,
+    botId: options.botId,
+    botUserId: options.botUserId,
+    tokenVerificationEnabled: false,
+    clientOptions: slackClientOptions(options.apiUrl),
+    logger: boltLogger(options.log),
+    extendedErrorHandler: true,
+  });
+  app.command('/latency', (args) => onLatencyCommand(deps, args));
+  app.action<BlockButtonAction>(/^request-mitigation:\d+$/, (args) => onRequestMitigation(deps, args));
+  app.action<BlockButtonAction>('approve-mitigation', (args) => onDecide(deps, 'approve', args));
+  app.action<BlockButtonAction>('deny-mitigation', (args) => onDecide(deps, 'deny', args));
+  app.action<BlockButtonAction>('look-again', (args) => onLookAgain(deps, args));
+  app.action<BlockButtonAction>('take-lead', (args) => onTakeLead(deps, args));
+  app.action<BlockButtonAction>('resolve-incident', (args) => onResolve(deps, args));
+  app.view<ViewSubmitAction>({ type: 'view_submission', callback_id: REQUEST_DIALOG }, (args) =>
+    onRequestSubmission(deps, args),
+  );
+  app.event('app_home_opened', (args) => onHomeOpened(deps, args));
+  app.error(async (args: ExtendedErrorHandlerArgs) => tellUser(app, options.log, args));
+  return app;
+}
+
+/** Slack over HTTP, for workspaces where the bot has a public URL. */
+export function createHttpReceiver(signingSecret: string, log: Logger): HTTPReceiver {
+  return new HTTPReceiver({ signingSecret, logger: boltLogger(log), endpoints: ['/slack/events'] });
+}
+
+/** Where an error of a listener meets Slack: in words for the one who acted, in full in the log. */
+async function tellUser(app: App, log: Logger, { error, body }: ExtendedErrorHandlerArgs): Promise<void> {
+  const cause = 'original' in error ? error.original : error;
+  const { user, channel } = whereOf(body);
+  log.error({ err: cause ?? error, slackUserId: user }, 'a Slack listener broke');
+  if (!user || !channel) return;
+  await app.client.chat
+    .postEphemeral({
+      channel,
+      user,
+      text: `That did not work: ${userMessageOf(cause)}. Try again in a moment.`,
+    })
+    .catch((err) => log.warn({ err }, 'telling a user about an error'));
+}
+
+/** Commands, clicks and submissions name user and channel differently; events may name neither. */
+const Interaction = z.object({
+  user: z.object({ id: z.string() }).optional(),
+  user_id: z.string().optional(),
+  channel: z.object({ id: z.string() }).optional(),
+  channel_id: z.string().optional(),
+});
+
+function whereOf(body: unknown): { user: string | undefined; channel: string | undefined } {
+  const { data } = Interaction.safeParse(body);
+  return { user: data?.user?.id ?? data?.user_id, channel: data?.channel?.id ?? data?.channel_id };
+}
