@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { NamedService } from '../config/schema.ts';
+import type { Log } from '../targets/log.ts';
 import type { Targets } from '../targets/targets.ts';
 
 export type TargetName = 'postgres' | 'metrics';
@@ -11,6 +12,8 @@ export interface ProbeContext {
   windowMs: number;
   /** Aborts at the probe's deadline, or when the run is given up. */
   signal: AbortSignal;
+  /** Gets the error behind a failed outcome, in full. */
+  log?: Log | undefined;
 }
 
 /** Looks at one thing, decides nothing, and returns typed facts. */

@@ -1,0 +1,176 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { BotError } from '../errors.ts';
+import { Session } from '../targets/backend.ts';
+import type { PostgresTarget } from '../targets/postgres.ts';
+import type { Probe } from './probe.ts';
+import { type SessionRow, toSession } from './session-row.ts';
+
+const SAMPLE_EVERY_MS = 250;
+const MAX_SESSIONS = 50;
+
+// One row per busy process; a parallel worker counts for its leader. Each sample is a transaction of its own, or
+// pg_stat_activity would stay frozen. No wait event means that the process is on the CPU.
+const SAMPLE = `
+  select
+    coalesce(a.leader_pid, a.pid) as pid,
+    a.application_name as application,
+    coalesce(a.usename, '') as role,
+    coalesce(a.wait_event_type, 'CPU') as "waitType",
+    coalesce(a.wait_event, 'on-cpu') as event
+  from pg_stat_activity a
+  where a.datname = current_database()
+  and a.pid <> pg_backend_pid()
+  and a.application_name not like 'latency-bot%'
+  and a.backend_type in ('client backend', 'parallel worker', 'autovacuum worker')
+  and a.state in ('active', 'fastpath function call')
+  limit 2000`;
+
+// to_jsonb() reads query_id where it exists: PostgreSQL 13 has no such column. The time stamps stay text, because
+// they identify the session and a JS Date would lose their microseconds.
+const SESSIONS = `
+  select
+    a.pid,
+    a.backend_start::text as "backendStart",
+    a.xact_start::text as "xactStart",
+    a.query_start::text as "queryStart",
+    a.state_change::text as "stateChange",
+    a.state,
+    to_jsonb(a) ->> 'query_id' as "queryId",
+    a.application_name as application,
+    coalesce(a.usename, '') as role,
+    coalesce(a.datname, '') as database,
+    host(a.client_addr) as client,
+    a.backend_type as "backendType",
+    a.wait_event_type as "waitEventType",
+    a.wait_event as "waitEvent",
+    (extract(epoch from clock_timestamp() - a.xact_start) * 1000)::float8 as "xactAgeMs",
+    (extract(epoch from clock_timestamp() - a.query_start) * 1000)::float8 as "queryAgeMs",
+    (extract(epoch from clock_timestamp() - a.state_change) * 1000)::float8 as "stateAgeMs",
+    coalesce(r.rolsuper, true) as superuser,
+    coalesce(r.rolreplication, false) as replication,
+    octet_length(a.query) >= (select setting::int from pg_settings where name = 'track_activity_query_size') - 4
+      as truncated,
+    a.query
+  from pg_stat_activity a
+  left join pg_roles r on r.oid = a.usesysid
+  where a.datname = current_database()
+  and a.pid <> pg_backend_pid()
+  and a.application_name not like 'latency-bot%'
+  and a.backend_type in ('client backend', 'autovacuum worker')
+  and a.state <> 'idle'
+  order by coalesce(a.wait_event_type, '') = 'Lock', least(a.query_start, a.xact_start)
+  limit 300`;
+
+const Activity = z.object({
+  waitType: z.string(),
+  event: z.string(),
+  application: z.string(),
+  role: z.string(),
+  /** Average number of busy sessions; parallel workers count. */
+  averageActive: z.number(),
+});
+
+const Report = z.object({
+  windowMs: z.number(),
+  samples: z.number(),
+  activity: z.array(Activity),
+  /** Average busy sessions of the application's roles, each counted once however many workers it has. */
+  applicationActive: z.number(),
+  /** Average busy processes of all roles, parallel workers included. */
+  totalActive: z.number(),
+  /** Sessions that are not idle, those that wait for no lock first, then the oldest. */
+  sessions: z.array(Session.extend({ averageActive: z.number() })),
+  /** Sessions that are not idle and did not fit in. */
+  leftOut: z.number(),
+});
+
+export type ActiveQueriesReport = z.infer<typeof Report>;
+interface SampleRow {
+  pid: number;
+  application: string;
+  role: string;
+  waitType: string;
+  event: string;
+}
+
+/** What the sessions of the database are busy with, sampled over the window. */
+export const activeQueries: Probe<ActiveQueriesReport> = {
+  id: 'active-queries',
+  title: 'Busy database sessions',
+  runbookStep: 2,
+  needs: 'postgres',
+  graceMs: 2_500,
+  report: Report,
+
+  async run({ targets, service, windowMs, signal }) {
+    if (!targets.postgres) throw new BotError('not-configured', 'no PostgreSQL is configured');
+    const samples = await sampleActivity(targets.postgres, windowMs, signal);
+    const rows = await targets.postgres.query<SessionRow>({ probe: 'active-queries', sql: SESSIONS, signal });
+    const shown = rows.slice(0, MAX_SESSIONS);
+    const roles = service.targets.postgres?.applicationRoles ?? [];
+    const isApplication = (row: SampleRow) => roles.length === 0 || roles.includes(row.role);
+    const average = (count: number) => count / samples.length;
+    const bySession = countBy(samples.flat(), (row) => String(row.pid));
+    return {
+      windowMs,
+      samples: samples.length,
+      activity: summarise(samples),
+      applicationActive: average(
+        samples.reduce(
+          (sum, sample) => sum + new Set(sample.filter(isApplication).map((row) => row.pid)).size,
+          0,
+        ),
+      ),
+      totalActive: average(samples.flat().length),
+      sessions: await Promise.all(
+        shown.map(async (row) => ({
+          ...(await toSession(row)),
+          averageActive: average(bySession.get(String(row.pid)) ?? 0),
+        })),
+      ),
+      leftOut: rows.length - shown.length,
+    };
+  },
+};
+
+/** No connection is held between two samples: other probes share the budget. */
+async function sampleActivity(
+  postgres: PostgresTarget,
+  windowMs: number,
+  signal: AbortSignal,
+): Promise<SampleRow[][]> {
+  const samples: SampleRow[][] = [];
+  const startedAt = performance.now();
+  for (;;) {
+    samples.push(await postgres.query<SampleRow>({ probe: 'active-queries', sql: SAMPLE, signal }));
+    const elapsedMs = performance.now() - startedAt;
+    const nextMs = Math.ceil((elapsedMs + 1) / SAMPLE_EVERY_MS) * SAMPLE_EVERY_MS;
+    if (nextMs > windowMs) return samples;
+    await sleep(nextMs - elapsedMs, undefined, { signal });
+  }
+}
+
+function summarise(samples: SampleRow[][]): z.infer<typeof Activity>[] {
+  const rows = samples.flat();
+  const keyOf = ({ waitType, event, application, role }: SampleRow) =>
+    JSON.stringify([waitType, event, application, role]);
+  const first = new Map(rows.map((row) => [keyOf(row), row]));
+  const counts = countBy(rows, keyOf);
+  return [...first]
+    .map(([key, { waitType, event, application, role }]) => ({
+      waitType,
+      event,
+      application,
+      role,
+      averageActive: (counts.get(key) ?? 0) / samples.length,
+    }))
+    .sort((a, b) => b.averageActive - a.averageActive)
+    .slice(0, 200);
+}
+
+function countBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
+  return counts;
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { BotError } from '../errors.ts';
+import type { Probe } from './probe.ts';
+
+const Latency = z.object({
+  p50Ms: z.number().nullable(),
+  p95Ms: z.number().nullable(),
+  p99Ms: z.number().nullable(),
+  /** Bounds of the histogram bucket that p95 lies in; the upper one is null beyond the last bucket. */
+  p95BetweenMs: z.tuple([z.number(), z.number().nullable()]).nullable(),
+  meanMs: z.number().nullable(),
+  rps: z.number(),
+  errorRate: z.number().nullable(),
+  completed: z.number(),
+});
+
+const Report = z.object({
+  source: z.string(),
+  windowMs: z.number(),
+  objectiveMs: z.number(),
+  overall: Latency,
+  /** By route name. */
+  byView: z.record(z.string(), Latency),
+  /** Average requests in flight by Little's law, from those that completed. */
+  inFlight: z.number(),
+  /** Routes whose p95 is above the objective, slowest first. */
+  slowViews: z.array(z.string()),
+  caveats: z.array(z.string()),
+  series: z.array(z.object({ at: z.string(), p95Ms: z.number().nullable(), rps: z.number() })),
+});
+
+export type ApiLatencyReport = z.infer<typeof Report>;
+
+/** How slow the API is as its own metrics tell it, overall and by view. */
+export const apiLatency: Probe<ApiLatencyReport> = {
+  id: 'api-latency',
+  title: 'Latency of the API',
+  runbookStep: 1,
+  needs: 'metrics',
+  // Four scrapes of up to 2 s may surround the window, and one that waits behind busy workers is a finding.
+  graceMs: 4_500,
+  report: Report,
+
+  async run({ targets, service, windowMs, signal }) {
+    if (!targets.metrics) throw new BotError('not-configured', 'no metrics of the API are configured');
+    const window = await targets.metrics.latency(windowMs, signal);
+    const objectiveMs = service.thresholds.baselineP95Ms;
+    const slowViews = Object.entries(window.byView)
+      .filter(([, view]) => isAbove(view, objectiveMs))
+      .sort(([, a], [, b]) => (b.p95Ms ?? 0) - (a.p95Ms ?? 0))
+      .map(([name]) => name);
+    const caveats = [...window.caveats];
+    const bounds = window.overall.p95BetweenMs;
+    if (bounds?.[1] != null && bounds[0] < objectiveMs && bounds[1] > objectiveMs) {
+      caveats.push(
+        `the histogram cannot tell ${bounds[0]} ms from ${bounds[1]} ms: add ${objectiveMs / 1_000} to PROMETHEUS_LATENCY_BUCKETS`,
+      );
+    }
+    return { ...window, objectiveMs, slowViews, caveats };
+  },
+};
+
+/** Above for certain: the whole bucket is, or there are no buckets to doubt. */
+function isAbove(latency: z.infer<typeof Latency>, objectiveMs: number): boolean {
+  if (latency.p95Ms === null) return false;
+  return (latency.p95BetweenMs?.[0] ?? latency.p95Ms) >= objectiveMs;
+}
