@@ -18,6 +18,7 @@ export interface Draft {
   files?: FileRecord[] | undefined;
   threadTs?: string | undefined;
   broadcast?: boolean | undefined;
+  clientMsgId?: string | undefined;
 }
 
 const KEEP_PER_CHANNEL = 2000;
@@ -42,7 +43,8 @@ export function findMessage(workspace: Workspace, channel: string, ts: string): 
 
 /** Builds a message that is not in any channel yet. */
 export function composeMessage(workspace: Workspace, draft: Draft): Message {
-  const { channel, user, text, blocks, attachments, metadata, files, threadTs, broadcast } = draft;
+  const { channel, user, text, blocks, attachments, metadata, files, threadTs, broadcast, clientMsgId } =
+    draft;
   const byBot = user === BOT_USER;
   return {
     type: 'message',
@@ -56,6 +58,7 @@ export function composeMessage(workspace: Workspace, draft: Draft): Message {
     ...(attachments && attachments.length > 0 && { attachments }),
     ...(isMetadata(metadata) && { metadata }),
     ...(files && { files }),
+    ...(clientMsgId !== undefined && { client_msg_id: clientMsgId }),
     ...(threadTs !== undefined && { thread_ts: threadTs }),
     ...(threadTs !== undefined && broadcast && { subtype: 'thread_broadcast' }),
   };

@@ -11,8 +11,11 @@ export interface Seen {
 export interface Act {
   user: string;
   channel?: string;
+  /** On the clock of `performance.now()`: people wait in real time. */
   startedAt: number;
   viewIds: Set<string>;
+  /** The `response_url` it gave out. */
+  responseToken?: string;
   /** Done on the Home tab. */
   atHome: boolean;
   seen: Seen;
@@ -24,7 +27,6 @@ export interface Act {
 /** Who does something, and where. */
 export interface ActStart {
   user: string;
-  at: number;
   channel?: string | undefined;
   viewId?: string | undefined;
   atHome?: boolean;
@@ -39,6 +41,7 @@ export interface Acts {
   /** A private message belongs to the newest deed of that person in that channel, or in a view. */
   sawEphemeral(user: string, message: Message): void;
   sawView(view: View): void;
+  sawResponse(token: string, seen: Partial<Seen>): void;
   /** A Home tab that was published belongs to a deed on that tab. */
   sawHome(user: string, view: View): void;
 }
@@ -52,11 +55,11 @@ export function createActs(): Acts {
     act.onAnswer();
   };
   return {
-    begin({ user, channel, viewId, atHome = false, at }) {
+    begin({ user, channel, viewId, atHome = false }) {
       const act: Act = {
         user,
         ...(channel !== undefined && { channel }),
-        startedAt: at,
+        startedAt: performance.now(),
         atHome,
         viewIds: new Set(viewId === undefined ? [] : [viewId]),
         seen: { ephemeral: null, view: null, message: null },
@@ -77,6 +80,9 @@ export function createActs(): Acts {
     },
     sawView(view) {
       for (const act of open) if (act.viewIds.has(view.id)) answer(act, { view });
+    },
+    sawResponse(token, seen) {
+      for (const act of open) if (act.responseToken === token) answer(act, seen);
     },
     sawHome(user, view) {
       for (const act of open) if (act.atHome && act.user === user) answer(act, { view });
