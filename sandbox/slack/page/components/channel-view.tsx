@@ -15,13 +15,20 @@ export function ChannelView({ channel }: { channel: Channel }) {
   const ephemerals = workspace.ephemerals.filter(
     (message) => message.channel === channel.id && !message.thread_ts,
   );
+  const direct = channel.id.startsWith('D');
   const me = workspace.users.find((user) => user.id === as);
   return (
     <section className="channel" aria-label={`Channel ${channel.name}`}>
       <header className="pane-head">
         <h2>
-          <span aria-hidden="true"># </span>
-          {channel.name}
+          {direct ? (
+            'Latency Bot'
+          ) : (
+            <>
+              <span aria-hidden="true"># </span>
+              {channel.name}
+            </>
+          )}
         </h2>
         <p className="topic">{channel.topic}</p>
         <p className="who">as {me?.title ?? me?.realName}</p>
@@ -43,7 +50,7 @@ export function ChannelView({ channel }: { channel: Channel }) {
       <Composer
         key={`${channel.id}-composer`}
         channel={channel.id}
-        label={`Message #${channel.name}`}
+        label={direct ? 'Message Latency Bot' : `Message #${channel.name}`}
         testId="composer"
       />
     </section>

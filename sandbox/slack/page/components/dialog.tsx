@@ -28,6 +28,8 @@ export function Dialog(props: {
         event.stopPropagation();
         props.onCancel();
       }}
+      // A browser may close it over our objection when Esc is pressed twice.
+      onClose={props.onCancel}
     >
       {props.children}
     </dialog>

@@ -56,6 +56,7 @@ export const MessageView = memo(
               <Text text={{ type: 'mrkdwn', text: message.text }} />
             )}
           </Surface>
+          <Files message={message} />
           {message.edited && <span className="edited">(edited)</span>}
           <Reactions message={message} />
           {!inThread && (message.reply_count ?? 0) > 0 && <RepliesLink message={message} />}
@@ -78,6 +79,20 @@ function Time({ ts }: { ts: string }) {
       {clock(date)}
     </time>
   );
+}
+
+function Files({ message }: { message: Message }) {
+  return message.files?.map((file) => (
+    <p key={file.id} className="file">
+      <a href={file.permalink} target="_blank" rel="noreferrer">
+        {file.title || file.name}
+      </a>
+      <span className="muted">
+        {file.name}
+        {file.size === undefined ? '' : `, ${Math.ceil(file.size / 1024)} kB`}
+      </span>
+    </p>
+  ));
 }
 
 function Reactions({ message }: { message: Message }) {

@@ -6,10 +6,25 @@ import type { Answer, Deed, Workspace } from '../model/wire.ts';
 export interface Page {
   workspace: Workspace;
   as: string;
-  theme: Theme;
   perform: (deed: Deed) => Promise<Answer>;
   openThread: (channel: string, ts: string) => void;
 }
+
+/** Who is who, for the mentions in texts; it stays the same object while messages come and go. */
+export interface Directory {
+  theme: Theme;
+  names: {
+    users: { id: string; name: string }[];
+    channels: { id: string; name: string }[];
+    user_groups: { id: string; name: string }[];
+  };
+}
+
+/** What every text on the page needs; apart from the rest, so that a new message does not redraw the old ones. */
+export const DirectoryContext = createContext<Directory>({
+  theme: 'light',
+  names: { users: [], channels: [], user_groups: [] },
+});
 
 /** The page around a component. */
 export const PageContext = createContext<Page>({
@@ -26,7 +41,6 @@ export const PageContext = createContext<Page>({
     shortcuts: [],
   },
   as: '',
-  theme: 'light',
   perform: () => Promise.reject(new Error('used outside the page')),
   openThread: () => undefined,
 });

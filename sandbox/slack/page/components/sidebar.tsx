@@ -14,6 +14,9 @@ export function Sidebar(props: {
 }) {
   const { workspace } = use(PageContext);
   const { theme, toggle } = props.themeSwitch;
+  // A direct conversation has an id that starts with D.
+  const direct = workspace.channels.filter((channel) => channel.id.startsWith('D'));
+  const channels = workspace.channels.filter((channel) => !direct.includes(channel));
   return (
     <nav className="sidebar" aria-label="Workspace">
       <header>
@@ -24,7 +27,7 @@ export function Sidebar(props: {
       </header>
       <h2>Channels</h2>
       <ul>
-        {workspace.channels.map((channel) => (
+        {channels.map((channel) => (
           <li key={channel.id}>
             <PlaceButton {...props} id={channel.id} testId={`channel-${channel.id}`}>
               <span aria-hidden="true" className="hash">
@@ -43,6 +46,16 @@ export function Sidebar(props: {
             Latency Bot
           </PlaceButton>
         </li>
+        {direct.map((channel) => (
+          <li key={channel.id}>
+            <PlaceButton {...props} id={channel.id} testId={`channel-${channel.id}`}>
+              <span aria-hidden="true" className="hash">
+                ↪
+              </span>
+              Direct messages
+            </PlaceButton>
+          </li>
+        ))}
       </ul>
       <UserSwitch becomes={props.becomes} />
       <button type="button" className="theme-switch" onClick={toggle}>

@@ -50,6 +50,11 @@ export function richText(mrkdwn: string): RichPart[] {
   return [...parts, ...proseParts(rest)];
 }
 
+/** True where `plainText` would find an emoji. */
+export function hasEmoji(text: string): boolean {
+  return text.search(EMOJI) !== -1;
+}
+
 /** Plain text with its `:emoji:` as `rich_text` elements. */
 export function plainText(text: string): RichPart[] {
   const elements: Inline[] = [];
@@ -101,6 +106,8 @@ function angleElement(inside: string, style: Style): Inline {
   const [target = '', label] = inside.split('|', 2);
   const date = /^!date\^(\d+)\^([^^]*)/.exec(target);
   if (date) return { type: 'date', timestamp: Number(date[1]), format: date[2] ?? '', style };
+  // Slack itself writes the handle behind the id.
+  if (target.startsWith('!subteam^') && label) return { type: 'text', text: unescapeText(label), style };
   if (target.startsWith('!subteam^')) return { type: 'usergroup', usergroup_id: target.slice(9), style };
   if (target.startsWith('!')) return { type: 'broadcast', range: target.slice(1), style };
   if (target.startsWith('@')) return { type: 'user', user_id: target.slice(1), style };
@@ -115,6 +122,7 @@ function pushText(elements: Inline[], text: string, style: Style): void {
   if (text !== '') elements.push({ type: 'text', text: unescapeText(text), style });
 }
 
-function unescapeText(text: string): string {
+/** Text as it was before Slack escaped it. */
+export function unescapeText(text: string): string {
   return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 }

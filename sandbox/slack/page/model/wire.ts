@@ -110,6 +110,7 @@ export interface Message {
   edited?: { user: string; ts: string };
   reply_count?: number;
   reactions?: { name: string; users: string[]; count: number }[];
+  files?: { id: string; name: string; title?: string; size?: number; permalink?: string }[];
 }
 
 /** A modal or the App Home. */
