@@ -1,0 +1,51 @@
+import type { ProbeId } from '../probes/index.ts';
+import type { Cause, Ledger } from './diagnosis.ts';
+import type { Facts, Missing } from './facts.ts';
+import type { Symptoms } from './symptoms.ts';
+
+/** Facts of a run with what was concluded from them so far. */
+export interface Case {
+  facts: Facts;
+  ledger: Ledger;
+  symptoms: Symptoms;
+}
+
+/** What a rule says about its cause; the id is added by `diagnose`. */
+export type Verdict = Omit<Cause, 'id' | 'consequenceOf'> & {
+  /** Found for a reason of its own: never shown as the consequence of another cause. */
+  independent?: boolean;
+};
+
+/** One cause: when it is proven, and when it is ruled out. */
+export interface CauseRule {
+  id: string;
+  title: string;
+  /** Probes without which nothing can be said. */
+  needs: readonly ProbeId[];
+  /** Causes whose consequence this one is when both are found. */
+  explainedBy: readonly string[];
+  /** Called when every needed probe answered. */
+  judge(the: Case): Verdict;
+  /** A needed probe that could not look may be telling by itself; null when it is not. */
+  judgeMissing?(the: Case, missing: Missing): Verdict | null;
+}
+
+const NOTHING = { share: null, confidence: null, evidence: [], against: [], mitigations: [], advice: [] };
+
+/** The verdict that the cause is not there. */
+export function ruledOut(summary: string, against: Verdict['against'] = []): Verdict {
+  return { ...NOTHING, status: 'ruled-out', summary, against };
+}
+
+/** The verdict that nobody could say. */
+export function couldNotLook(summary: string): Verdict {
+  return { ...NOTHING, status: 'could-not-look', summary };
+}
+
+/** Share of the requests in flight, 0 to 1; null when there were none. */
+export function shareOf(inFlight: number, ledger: Ledger): number | null {
+  return ledger.totalInFlight > 0 ? Math.min(1, inFlight / ledger.totalInFlight) : null;
+}
+
+/** Confidence of a gate that holds: a second source makes it proven. */
+export const confidence = (supported: boolean): number => (supported ? 0.9 : 0.6);

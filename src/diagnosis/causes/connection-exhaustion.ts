@@ -1,0 +1,118 @@
+import type { ConnectionPoolReport } from '../../probes/connection-pool.ts';
+import {
+  type Case,
+  type CauseRule,
+  confidence,
+  couldNotLook,
+  ruledOut,
+  type Verdict,
+} from '../cause-rule.ts';
+import type { Evidence } from '../diagnosis.ts';
+import { count, percent } from '../words.ts';
+
+type Limit = ConnectionPoolReport['limits'][number];
+
+/** No connection slot is left, or hardly one: new requests are refused before they begin. */
+export const connectionExhaustion: CauseRule = {
+  id: 'connection-exhaustion',
+  title: 'Connection slots exhausted',
+  needs: ['connection-pool'],
+  explainedBy: ['lock-idle-in-tx', 'long-running-query'],
+
+  judge(the) {
+    const report = the.facts.reports['connection-pool'];
+    if (!report) return couldNotLook('the connection slots were not looked at');
+    const { connectionsCriticalRatio, connectionsClearRatio } = the.facts.service.thresholds;
+    const full = fullLimits(the, report);
+    const used = `${report.used} of ${report.usable} usable connection slots are taken (${percent(report.usedRatio)})`;
+    if (report.usedRatio < connectionsCriticalRatio && full.length === 0) {
+      const tight = report.usedRatio >= connectionsClearRatio ? ', which is tight but not exhausted' : '';
+      return ruledOut(`${used}${tight}`, [{ text: used, data: numbersOf(report) }]);
+    }
+    const [limit] = full;
+    const summary =
+      report.usedRatio >= connectionsCriticalRatio || !limit
+        ? `${used}; most of them are ${majorityOf(report.byState)}.`
+        : `${limit.kind} ${limit.name} has used ${limit.used} of its ${limit.limit} connections.`;
+    return {
+      status: 'found',
+      share: null,
+      // Somebody who waits or fails beside it is the second source.
+      confidence: confidence(the.symptoms.measured && the.symptoms.complaints.length > 0),
+      summary,
+      evidence: [{ text: used, data: numbersOf(report) }, ...holdersOf(report), ...full.map(limitEvidence)],
+      against: [],
+      mitigations: [],
+      advice: ADVICE,
+      // Sessions that sit idle are a leak or a wrong pool size; no lock makes them.
+      independent: idleShare(report) > 0.5,
+    };
+  },
+
+  judgeMissing(_the, missing): Verdict | null {
+    if (missing.code !== 'target-full') return null;
+    return {
+      status: 'found',
+      share: null,
+      confidence: 0.9,
+      summary: 'PostgreSQL refuses new connections: every slot is taken (53300).',
+      evidence: [{ text: missing.reason, data: { sqlState: '53300' } }],
+      against: [],
+      mitigations: [],
+      advice: ADVICE,
+    };
+  },
+};
+
+const ADVICE = [
+  'Look first at what the sessions do: exhaustion is mostly the consequence of locks or slow queries.',
+  'CONN_MAX_AGE = 600 keeps more connections open, not fewer. Put PgBouncer in transaction mode before PostgreSQL, with CONN_MAX_AGE = 0.',
+  'Reserve a way in: reserved_connections, and pg_use_reserved_connections for the probe role (PostgreSQL 16 and later).',
+];
+
+function fullLimits({ facts }: Case, report: ConnectionPoolReport): Limit[] {
+  const { connectionsCriticalRatio } = facts.service.thresholds;
+  return report.limits.filter(
+    ({ kind, name, used, limit }) =>
+      limit > 0 &&
+      used / limit >= connectionsCriticalRatio &&
+      (kind === 'database' || isApplicationRole(facts, name)),
+  );
+}
+
+/** With no roles configured every role counts as the application's, but another tool's limit is not its trouble. */
+function isApplicationRole(facts: Case['facts'], name: string): boolean {
+  return (facts.service.targets.postgres?.applicationRoles ?? []).includes(name);
+}
+
+function numbersOf({ used, usable, reserved, maxConnections, lockWaiters, byState }: ConnectionPoolReport) {
+  return { used, usable, reserved, maxConnections, lockWaiters, byState };
+}
+
+function holdersOf(report: ConnectionPoolReport): Evidence[] {
+  const list = (counts: Record<string, number>) =>
+    Object.entries(counts)
+      .slice(0, 4)
+      .map(([name, n]) => `${name} ${n}`)
+      .join(', ');
+  return [
+    { text: `by application: ${list(report.byApplication)}`, data: report.byApplication },
+    { text: `by state: ${list(report.byState)}`, data: report.byState },
+  ];
+}
+
+function limitEvidence({ kind, name, used, limit }: Limit): Evidence {
+  return {
+    text: `${kind} ${name}: ${used} of ${count(limit, 'connection', 'connections')}`,
+    data: { kind, name, used, limit },
+  };
+}
+
+function majorityOf(byState: Record<string, number>): string {
+  return Object.entries(byState).sort(([, a], [, b]) => b - a)[0]?.[0] ?? 'of unknown state';
+}
+
+function idleShare(report: ConnectionPoolReport): number {
+  const total = Object.values(report.byState).reduce((sum, n) => sum + n, 0);
+  return total === 0 ? 0 : (report.byState.idle ?? 0) / total;
+}

@@ -1,0 +1,163 @@
+import type { ActiveQueriesReport } from '../../probes/active-queries.ts';
+import { type Case, type CauseRule, confidence, ruledOut, shareOf } from '../cause-rule.ts';
+import type { Evidence } from '../diagnosis.ts';
+import { lockWaitByRoot } from '../ledger.ts';
+import { offerSignal, proposalsOf, withheldOf } from '../proposals.ts';
+import { count, decimal, duration, percent, sessionName } from '../words.ts';
+
+const MAX_OFFERS = 3;
+
+type ActiveSession = ActiveQueriesReport['sessions'][number];
+
+/** Long-running sessions of one statement; many copies of a slow query are one cause. */
+interface Group {
+  sessions: ActiveSession[];
+  averageActive: number;
+  /** Sessions that wait for their locks. */
+  blocked: number;
+}
+
+/** A statement that runs for long and takes a good part of the database, or blocks others. */
+export const longRunningQuery: CauseRule = {
+  id: 'long-running-query',
+  title: 'Long-running query',
+  needs: ['active-queries'],
+  explainedBy: [],
+
+  judge(the) {
+    const { facts, symptoms } = the;
+    const report = facts.reports['active-queries'];
+    const groups = groupsOf(the);
+    const totalActive = report?.totalActive ?? 0;
+    const guilty = groups.filter(
+      (group) =>
+        group.blocked > 0 ||
+        (totalActive > 0 && group.averageActive / totalActive >= facts.service.thresholds.longQueryShare),
+    );
+    const [worst] = guilty;
+    if (!worst) return notLong(the, groups);
+    const [oldest] = worst.sessions;
+    if (!oldest || (symptoms.measured && symptoms.complaints.length === 0)) {
+      return ruledOut(
+        'a statement runs for long, but the API does not suffer from it',
+        evidenceOf(worst, totalActive),
+      );
+    }
+    const inFlight = guilty.reduce((sum, group) => sum + explained(group, the), 0);
+    const share = shareOf(inFlight, the.ledger);
+    const sessions = guilty.flatMap((group) => group.sessions);
+    const offers = sessions
+      .slice(0, MAX_OFFERS)
+      .map((session) => offerSignal('cancel-query', session, facts));
+    return {
+      status: 'found',
+      share,
+      // The age and the share come from one probe; a slow API, as its own metrics tell, is the second source.
+      confidence: confidence(symptoms.measured && symptoms.complaints.length > 0),
+      summary: summaryOf(oldest, worst, totalActive, share),
+      evidence: guilty.slice(0, 3).flatMap((group) => evidenceOf(group, totalActive)),
+      against: [],
+      mitigations: proposalsOf(offers),
+      advice: [...withheldOf(offers), ...ADVICE],
+    };
+  },
+};
+
+const ADVICE = [
+  'Cancelling sends the client error 57014 and rolls its transaction back; watch whether the application tries again.',
+  'A statement_timeout for the role keeps the next one short until the query has its index or its plan.',
+];
+
+function notLong({ facts }: Case, groups: readonly Group[]) {
+  const report = facts.reports['active-queries'];
+  const { longQueryMs, longQueryShare } = facts.service.thresholds;
+  if (groups.length > 0) {
+    return ruledOut(
+      `no statement older than ${duration(longQueryMs)} holds ${percent(longQueryShare)} of the database activity`,
+      groups.slice(0, 2).flatMap((group) => evidenceOf(group, report?.totalActive ?? 0)),
+    );
+  }
+  return ruledOut(`no statement has been running for ${duration(longQueryMs)} or more`, [
+    {
+      text: `${decimal(report?.totalActive ?? 0)} sessions busy on average, none of them for long except in lock waits`,
+      data: { totalActive: report?.totalActive ?? 0, samples: report?.samples ?? 0 },
+    },
+  ]);
+}
+
+/** Victims of a lock look long-running too; they wait, so they are left out. */
+function groupsOf({ facts }: Case): Group[] {
+  const { longQueryMs } = facts.service.thresholds;
+  const roots = facts.reports['lock-tree']?.roots ?? [];
+  const waiters = new Set(
+    facts.reports['lock-tree']?.nodes.flatMap((n) => (n.blockedBy.length > 0 ? [n.pid] : [])),
+  );
+  const long = (facts.reports['active-queries']?.sessions ?? []).filter(
+    (session) =>
+      session.backendType === 'client backend' &&
+      !session.replication &&
+      session.state === 'active' &&
+      session.waitEventType !== 'Lock' &&
+      !waiters.has(session.pid) &&
+      (session.queryAgeMs ?? 0) >= longQueryMs,
+  );
+  const byStatement = new Map<string, ActiveSession[]>();
+  for (const session of long) {
+    const key = session.query.fingerprint ?? session.queryId ?? session.query.text;
+    byStatement.set(key, [...(byStatement.get(key) ?? []), session]);
+  }
+  return [...byStatement.values()]
+    .map((sessions) => ({
+      sessions: sessions.sort((a, b) => (b.queryAgeMs ?? 0) - (a.queryAgeMs ?? 0) || a.pid - b.pid),
+      averageActive: sessions.reduce((sum, session) => sum + session.averageActive, 0),
+      blocked: sessions.reduce(
+        (sum, { pid }) => sum + (roots.find((root) => root.pid === pid)?.waiters.length ?? 0),
+        0,
+      ),
+    }))
+    .sort((a, b) => b.averageActive + b.blocked - (a.averageActive + a.blocked));
+}
+
+/** Requests in flight that this statement explains: its own, those behind its locks, and what it takes from the others. */
+function explained(group: Group, { facts, ledger }: Case): number {
+  const byRoot = lockWaitByRoot(facts, ledger);
+  const behindLocks = group.sessions.reduce((sum, { pid }) => sum + (byRoot.get(pid) ?? 0), 0);
+  const own = group.sessions
+    .filter((session) => facts.isApplication(session.role))
+    .reduce((sum, session) => sum + Math.min(1, session.averageActive), 0);
+  const totalActive = facts.reports['active-queries']?.totalActive ?? 0;
+  const working = ledger.entries
+    .filter(({ place }) => place === 'db-cpu' || place === 'db-io')
+    .reduce((sum, entry) => sum + entry.inFlight, 0);
+  const taken = totalActive > 0 ? (group.averageActive / totalActive) * working : 0;
+  return Math.max(own, taken) + behindLocks;
+}
+
+function summaryOf(oldest: ActiveSession, group: Group, totalActive: number, share: number | null): string {
+  const copies = count(group.sessions.length - 1, 'other session runs', 'other sessions run');
+  const alike = group.sessions.length > 1 ? `, ${copies} the same statement` : '';
+  const holds =
+    totalActive > 0
+      ? ` and holds ${percent(Math.min(1, group.averageActive / totalActive))} of the database activity`
+      : '';
+  const blocks =
+    group.blocked > 0 ? `, and ${count(group.blocked, 'session waits', 'sessions wait')} for its locks` : '';
+  const explains = share === null ? '' : `: ${percent(share)} of request time`;
+  return `${sessionName(oldest)} has been running one statement for ${duration(oldest.queryAgeMs ?? 0)}${alike}${holds}${blocks}${explains}.`;
+}
+
+function evidenceOf(group: Group, totalActive: number): Evidence[] {
+  const [oldest] = group.sessions;
+  if (!oldest) return [];
+  const pids = group.sessions.map(({ pid }) => pid);
+  return [
+    {
+      text: `${sessionName(oldest)} has been running for ${duration(oldest.queryAgeMs ?? 0)}: ${oldest.query.text}`,
+      data: { pids, queryAgeMs: oldest.queryAgeMs, query: oldest.query, waitEvent: oldest.waitEvent },
+    },
+    {
+      text: `on average ${decimal(group.averageActive)} of ${decimal(totalActive)} busy processes worked for it`,
+      data: { averageActive: group.averageActive, totalActive, blocked: group.blocked },
+    },
+  ];
+}

@@ -1,0 +1,48 @@
+import { backendTarget, lockRelease } from '../mitigations/backend-target.ts';
+import { neverTouch } from '../mitigations/never-touch.ts';
+import type { Session } from '../targets/backend.ts';
+import type { Proposal } from './diagnosis.ts';
+import type { Facts } from './facts.ts';
+import { sessionName } from './words.ts';
+
+/** Either an act worth offering, or the reason why there is no button. */
+export type Offer = { proposal: Proposal } | { withheld: string };
+
+const SIGNALS = {
+  'cancel-query': { verb: 'Cancel the query of', risk: 'low' },
+  'terminate-backend': { verb: 'Terminate', risk: 'medium' },
+} as const;
+
+/** Offers to signal a session, unless it is on the never-list or the service does not let the bot act. */
+export function offerSignal(kind: keyof typeof SIGNALS, session: Session, facts: Facts): Offer {
+  const { service } = facts;
+  const name = sessionName(session);
+  const forbidden = neverTouch(session, service);
+  if (forbidden) return { withheld: `No button for ${name}: ${forbidden}.` };
+  if (!service.targets.postgres?.actionUrl) {
+    return { withheld: `No button for ${name}: the bot only looks, targets.postgres.actionUrl is not set.` };
+  }
+  if (service.mitigations.disabled.includes(kind)) {
+    return { withheld: `No button for ${name}: ${kind} is disabled for this service.` };
+  }
+  const { verb, risk } = SIGNALS[kind];
+  return {
+    proposal: {
+      kind,
+      title: `${verb} ${name}`,
+      risk,
+      target: backendTarget(session),
+      dryRun: lockRelease(session.pid, session.xactAgeMs, facts.reports['lock-tree']?.nodes ?? []),
+    },
+  };
+}
+
+/** The acts among some offers. */
+export function proposalsOf(offers: readonly Offer[]): Proposal[] {
+  return offers.flatMap((offer) => ('proposal' in offer ? [offer.proposal] : []));
+}
+
+/** The reasons for missing buttons among some offers. */
+export function withheldOf(offers: readonly Offer[]): string[] {
+  return offers.flatMap((offer) => ('withheld' in offer ? [offer.withheld] : []));
+}

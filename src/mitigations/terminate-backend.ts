@@ -1,0 +1,101 @@
+import { BackendTarget, LockRelease } from './backend-target.ts';
+import type { Mitigation, MitigationContext } from './mitigation.ts';
+import { act, type CurrentBackend, lookAgain, POLICY, verifyEffect } from './signal.ts';
+import { describeBackend, describeRelease } from './words.ts';
+
+// Identity, policy and effect in one statement: nothing can change in between but for microseconds. The same idle
+// period is meant, so state_change and xact_start belong to the identity.
+export const TERMINATE_IDLE = `
+  with target as materialized (
+    select a.pid
+    from pg_stat_activity a
+    join pg_roles r on r.oid = a.usesysid
+    where a.pid = $1
+    and a.backend_start = $2::timestamptz
+    and a.state_change = $3::timestamptz
+    and a.xact_start = $4::timestamptz
+    and a.state in ('idle in transaction', 'idle in transaction (aborted)')
+    and a.backend_type = 'client backend'
+    and a.datname = $5
+    and a.datname = current_database()
+    and a.usename = $6
+    and a.usename <> all ($7::text[])
+    and a.application_name <> all ($8::text[])
+    and a.application_name not like 'latency-bot%'
+    and a.pid <> pg_backend_pid()
+    and not r.rolsuper
+    and not r.rolreplication
+  )
+  select pg_terminate_backend(pid) as signalled
+  from target`;
+
+// For a statement that a cancel did not end: the identity is that of the cancelled statement.
+export const TERMINATE_ACTIVE = `
+  with target as materialized (
+    select a.pid
+    from pg_stat_activity a
+    join pg_roles r on r.oid = a.usesysid
+    where a.pid = $1
+    and a.backend_start = $2::timestamptz
+    and a.query_start = $3::timestamptz
+    and to_jsonb(a) ->> 'query_id' is not distinct from $4
+    and a.state = 'active'
+    and a.backend_type = 'client backend'
+    and a.datname = $5
+    and a.datname = current_database()
+    and a.usename = $6
+    and a.usename <> all ($7::text[])
+    and a.application_name <> all ($8::text[])
+    and a.application_name not like 'latency-bot%'
+    and a.pid <> pg_backend_pid()
+    and not r.rolsuper
+    and not r.rolreplication
+  )
+  select pg_terminate_backend(pid) as signalled
+  from target`;
+
+const look = (target: BackendTarget, context: MitigationContext) =>
+  lookAgain(target, context, (now) => movedOn(target, now));
+
+/** Ends a session that is idle in transaction, which no cancel can reach; or one that a cancel did not stop. */
+export const terminateBackend: Mitigation<BackendTarget, LockRelease> = {
+  kind: 'terminate-backend',
+  verb: 'Terminate',
+  risk: 'medium',
+  undo: 'It cannot be taken back: the transaction is rolled back, and the client has to connect and begin again.',
+  target: BackendTarget,
+  dryRun: LockRelease,
+  describe: describeBackend,
+  describeDryRun: describeRelease,
+  look,
+
+  execute(target, context) {
+    const { pid, backendStart, queryStart, queryId, stateChange, xactStart } = target;
+    const [sql, identity] = target.afterCancel
+      ? [TERMINATE_ACTIVE, [pid, backendStart, queryStart, queryId]]
+      : [TERMINATE_IDLE, [pid, backendStart, stateChange, xactStart]];
+    return act(sql, [...identity, ...POLICY(target, context)], target, context, () => look(target, context));
+  },
+
+  verify(target, context) {
+    return verifyEffect(
+      target,
+      context,
+      (now) => (!now || now.backendStart !== target.backendStart ? `pid ${target.pid} is gone` : null),
+      `pid ${target.pid} is still there: rolling back a large write takes its time`,
+    );
+  },
+};
+
+function movedOn(target: BackendTarget, now: CurrentBackend): string | null {
+  const { pid } = target;
+  if (target.afterCancel) {
+    const same =
+      now.state === 'active' && now.queryStart === target.queryStart && now.queryId === target.queryId;
+    return same ? null : `pid ${pid} has finished the statement that was to be ended`;
+  }
+  if (!now.state?.startsWith('idle in transaction'))
+    return `pid ${pid} is no longer idle in transaction, it is ${now.state}`;
+  const same = now.xactStart === target.xactStart && now.stateChange === target.stateChange;
+  return same ? null : `pid ${pid} has moved on since: it is idle in transaction anew`;
+}
