@@ -42,6 +42,8 @@ const SETTINGS = {
   synchronous_commit: 'off',
   full_page_writes: 'off',
   jit: 'off',
+  // Statements that time out behind a fault would fill the server's log.
+  log_min_messages: 'fatal',
 };
 
 interface Role {

@@ -58,8 +58,10 @@ export async function startDebtflow(options: DebtflowOptions): Promise<Debtflow>
   const progress = options.progress ?? (() => undefined);
   const size = options.size ?? 'full';
   const stops: (() => Promise<void>)[] = [];
-  const close = async () => {
-    for (let stop = stops.pop(); stop; stop = stops.pop()) await stop();
+  let closing: Promise<void> | null = null;
+  const close = () => {
+    closing ??= stopAll(stops);
+    return closing;
   };
 
   try {
@@ -110,4 +112,13 @@ export async function startDebtflow(options: DebtflowOptions): Promise<Debtflow>
     await close();
     throw error;
   }
+}
+
+/** The last started first; one that fails does not keep the others running. */
+async function stopAll(stops: (() => Promise<void>)[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const stop of stops.toReversed()) {
+    await stop().catch((error: unknown) => errors.push(error));
+  }
+  if (errors.length > 0) throw new AggregateError(errors, 'stopping DebtFlow');
 }

@@ -13,7 +13,7 @@ export function idExpression(kind: Kind, n: string): string {
   return `md5('${kind}:' || ${n})::uuid`;
 }
 
-/** How much there is of everything; `small` is for tests. */
+/** How much there is of everything; `small` is for tests, with agencies as large as those of `full`. */
 export interface Volume {
   agencies: number;
   processors: number;

@@ -36,7 +36,10 @@ export function connectionLeak(targets: FaultTargets): Fault {
       try {
         await openOne();
       } catch (error) {
-        if (!stopped && !isFull(error)) throw error;
+        if (!stopped && !isFull(error)) {
+          stopped = true;
+          throw error;
+        }
         full();
         await sleep(RETRY_MS);
       }

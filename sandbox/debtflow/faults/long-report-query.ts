@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import pg from 'pg';
 import type { Fault, FaultTargets } from './fault.ts';
 
@@ -12,8 +13,11 @@ FROM "accounts_activity" INNER JOIN "accounts_debtor"
   ON ("accounts_activity"."note" LIKE '%' || "accounts_debtor"."full_name" || '%')
 GROUP BY "accounts_debtor"."id" ORDER BY "mentions" DESC`.trim();
 
+const CANCEL_REQUEST = 80_877_102;
+const END_DEADLINE_MS = 2_000;
+
 export function longReportQuery(targets: FaultTargets): Fault {
-  let session: pg.Client | null = null;
+  let session: { client: pg.Client; over: Promise<void> } | null = null;
 
   return {
     name: 'long-report-query',
@@ -27,39 +31,53 @@ export function longReportQuery(targets: FaultTargets): Fault {
         connectionString: targets.reportUrl,
         application_name: 'debtflow-report',
       });
-      const over = () => {
-        if (session === client) session = null;
-      };
-      client.on('error', over);
-      client.on('end', over);
+      client.on('error', () => undefined); // terminated from outside: the query rejects, too
       await client.connect();
-      session = client;
-      // It ends by being cancelled or terminated (or in some hours): then the script that asked for it ends too.
-      client.query(REPORT).then(
-        () => client.end(),
-        () => client.end(),
-      );
+      // However it ends (cancelled, terminated, or done after hours), the script that asked for it ends with it.
+      const over = client
+        .query(REPORT)
+        .then(
+          () => client.end(),
+          () => client.end(),
+        )
+        .finally(() => {
+          session = null;
+        });
+      session = { client, over };
     },
 
     async off() {
-      const client = session;
-      session = null;
-      if (!client) return;
-      await cancel(targets.reportUrl, client);
-      await client.end();
+      if (!session) return;
+      const { client, over } = session;
+      await cancel(client);
+      const late = new Promise<never>((_, fail) => {
+        setTimeout(
+          () => fail(new Error('the report did not end when it was cancelled')),
+          END_DEADLINE_MS,
+        ).unref();
+      });
+      await Promise.race([over, late]);
     },
   };
 }
 
-/** Closing the socket would not do: the server notices a lost client only when it wants to answer. */
-async function cancel(url: string, busy: pg.Client): Promise<void> {
-  const { processID } = busy as unknown as { processID: number };
-  const canceller = new pg.Client({ connectionString: url });
-  await canceller.connect();
-  try {
-    // One's own role may be signalled without any privilege.
-    await canceller.query('select pg_cancel_backend($1)', [processID]);
-  } finally {
-    await canceller.end();
-  }
+/** PostgreSQL's cancel request: closing the socket alone would not stop the statement, and it needs no free slot. */
+async function cancel(busy: pg.Client): Promise<void> {
+  const { processID, secretKey, host, port } = busy as unknown as Record<
+    'processID' | 'secretKey' | 'port',
+    number
+  > & {
+    host: string;
+  };
+  const packet = Buffer.alloc(16);
+  [16, CANCEL_REQUEST, processID, secretKey].forEach((value, index) => {
+    packet.writeInt32BE(value, index * 4);
+  });
+  await new Promise<void>((done, fail) => {
+    connect(port, host)
+      .once('error', fail)
+      .once('close', () => done())
+      .end(packet)
+      .resume();
+  });
 }
