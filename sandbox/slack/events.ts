@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { findChannel } from './channels.ts';
 import { APP_ID, BOT_USER, TEAM } from './identities.ts';
+import { isTold } from './manifest.ts';
 import type { Message } from './records.ts';
 import { nextTs } from './ts.ts';
 import type { Workspace } from './workspace.ts';
@@ -16,11 +17,11 @@ export function announce(workspace: Workspace, change: MessageChange): void {
   const { channel } = change.message;
   const direct = findChannel(channel).directWith !== undefined;
   const subscription = direct ? 'message.im' : 'message.channels';
-  if (workspace.manifest.events.includes(subscription)) {
+  if (isTold(workspace.manifest, subscription)) {
     sendEvent(workspace, { ...messageEvent(workspace, change), channel_type: direct ? 'im' : 'channel' });
   }
   const mentioned = change.kind === 'posted' && change.message.text.includes(`<@${BOT_USER}>`);
-  if (mentioned && change.message.user !== BOT_USER && workspace.manifest.events.includes('app_mention')) {
+  if (mentioned && change.message.user !== BOT_USER && isTold(workspace.manifest, 'app_mention')) {
     const { metadata: _metadata, ...message } = change.message;
     sendEvent(workspace, { ...message, type: 'app_mention', event_ts: message.ts });
   }

@@ -22,11 +22,20 @@ export interface Manifest {
   commands: Command[];
   shortcuts: Shortcut[];
   scopes: string[];
+  /** Of the bot's event subscriptions. */
   events: string[];
+  homeTab: boolean;
+  messagesTab: boolean;
 }
 
 const File = z.object({
   features: z.object({
+    app_home: z
+      .object({
+        home_tab_enabled: z.boolean().default(false),
+        messages_tab_enabled: z.boolean().default(true),
+      })
+      .default({ home_tab_enabled: false, messages_tab_enabled: true }),
     slash_commands: z.array(Command).default([]),
     shortcuts: z.array(Shortcut).default([]),
   }),
@@ -57,8 +66,23 @@ const DEFAULT: Manifest = {
     'reactions:write',
     'canvases:write',
   ],
-  events: ['app_mention', 'app_home_opened', 'message.channels', 'message.im'],
+  events: ['app_mention', 'app_home_opened', 'message.channels'],
+  homeTab: true,
+  messagesTab: true,
 };
+
+/** Slack delivers an event only to an app that may read what it is about. */
+const EVENT_SCOPES: Readonly<Record<string, string>> = {
+  app_mention: 'app_mentions:read',
+  'message.channels': 'channels:history',
+  'message.im': 'im:history',
+};
+
+/** Whether the app is told of such events: it subscribed, and has the scope. */
+export function isTold({ events, scopes }: Manifest, event: string): boolean {
+  const scope = EVENT_SCOPES[event];
+  return events.includes(event) && (scope === undefined || scopes.includes(scope));
+}
 
 /** The app as `manifest.yml` in the root of the package describes it, or a small default where there is none. */
 export function readManifest(file = join(packageRoot(), 'manifest.yml')): Manifest {
@@ -69,6 +93,8 @@ export function readManifest(file = join(packageRoot(), 'manifest.yml')): Manife
     shortcuts: features.shortcuts,
     scopes: oauth.scopes.bot,
     events: settings.event_subscriptions?.bot_events ?? [],
+    homeTab: features.app_home.home_tab_enabled,
+    messagesTab: features.app_home.messages_tab_enabled,
   };
 }
 

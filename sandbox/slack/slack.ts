@@ -28,9 +28,8 @@ export interface SlackSandboxOptions {
   now?: () => number;
   /** Instead of what `manifest.yml` registers. */
   commands?: Manifest['commands'];
-  shortcuts?: Manifest['shortcuts'];
-  scopes?: string[];
-  events?: string[];
+  /** Instead of other parts of `manifest.yml`. */
+  manifest?: Partial<Manifest>;
   timings?: Partial<Timings>;
 }
 
@@ -101,18 +100,8 @@ async function addRoutes(app: FastifyInstance, workspace: Workspace): Promise<vo
 }
 
 function openWorkspace(options: SlackSandboxOptions, closing: AbortSignal): Workspace {
-  const {
-    stateDir,
-    log = () => undefined,
-    now = Date.now,
-    timings,
-    commands,
-    shortcuts,
-    scopes,
-    events,
-  } = options;
+  const { stateDir, log = () => undefined, now = Date.now, timings, commands, manifest } = options;
   const allTimings = { ...SLACK_TIMINGS, ...timings };
-  const base = readManifest();
   const sockets = createSockets({
     clock: now,
     ackMs: allTimings.ackMs,
@@ -124,12 +113,7 @@ function openWorkspace(options: SlackSandboxOptions, closing: AbortSignal): Work
     clock: now,
     log,
     timings: allTimings,
-    manifest: {
-      commands: commands ?? base.commands,
-      shortcuts: shortcuts ?? base.shortcuts,
-      scopes: scopes ?? base.scopes,
-      events: events ?? base.events,
-    },
+    manifest: { ...readManifest(), ...manifest, ...(commands && { commands }) },
     journal: openJournal(join(stateDir, 'slack.jsonl')),
     live: createLive(),
     sockets,

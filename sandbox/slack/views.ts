@@ -115,6 +115,7 @@ export function updateView(
 /** Publishes the Home tab of a person. */
 export function publishHome(workspace: Workspace, user: string, payload: ViewPayload, hash?: string): View {
   if (payload.type !== 'home') throw new SlackError('invalid_arguments');
+  if (!workspace.manifest.homeTab) throw new SlackError('not_enabled');
   const before = homeOf(workspace, user);
   if (before) return updateView(workspace, { owner: user, view: before }, payload, hash);
   refuseExternalId(workspace, payload);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { directChannel, writableChannel } from '../channels.ts';
 import { SlackError } from '../errors.ts';
 import { sendEvent } from '../events.ts';
+import { isTold } from '../manifest.ts';
 import { post } from '../messages.ts';
 import { nextTs } from '../ts.ts';
 import { homeOf } from '../views.ts';
@@ -33,7 +34,7 @@ export async function say({ workspace, as }: Deed, wanted: MessageDeed): Promise
 /** Opens the Home tab and waits a moment for the app to publish it anew. */
 export async function openHome({ workspace, as }: Deed): Promise<Outcome> {
   const present = homeOf(workspace, as);
-  if (!workspace.manifest.events.includes('app_home_opened') || workspace.sockets.count() === 0) {
+  if (!isTold(workspace.manifest, 'app_home_opened') || workspace.sockets.count() === 0) {
     return { ...NOTHING, view: present };
   }
   const act = workspace.acts.begin({ user: as, atHome: true });

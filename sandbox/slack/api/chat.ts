@@ -53,6 +53,7 @@ export function contentOf(args: Args): Content {
 
 function postMessage({ workspace, caller, args }: ApiCall): Record<string, unknown> {
   const channel = writableChannel(workspace, requiredText(args, 'channel', 'channel_not_found'), caller.user);
+  if (channel.directWith && !workspace.manifest.messagesTab) throw new SlackError('messages_tab_disabled');
   const content = contentOf(args);
   const message = post(workspace, {
     channel: channel.id,
