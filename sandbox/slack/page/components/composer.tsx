@@ -1,5 +1,5 @@
 import { type KeyboardEvent, use, useId, useState } from 'react';
-import { type Completion, completions, sentText } from '../model/completion.ts';
+import { type Completion, completions } from '../model/completion.ts';
 import { useDeed } from '../model/deed.ts';
 import type { Deed, Workspace } from '../model/wire.ts';
 import { Menu } from './menu.tsx';
@@ -22,7 +22,7 @@ function deedFor(
   return {
     do: 'message',
     channel,
-    text: sentText(text.trim(), workspace),
+    text: text.trim(),
     ...(thread ? { thread_ts: thread } : {}),
   };
 }

@@ -1,6 +1,6 @@
 import { use, useMemo, useState } from 'react';
 import { wordsOf } from '../model/act.ts';
-import { incomplete, submittedValues, useForm } from '../model/form.ts';
+import { submittedValues, useForm } from '../model/form.ts';
 import type { View } from '../model/wire.ts';
 import { Blocks } from './block-view.tsx';
 import { Dialog } from './dialog.tsx';
@@ -19,9 +19,7 @@ export function ModalView({ view }: { view: View }) {
   const close = async (): Promise<void> =>
     setProblem(wordsOf(await perform({ do: 'close', view_id: view.id })));
   const submit = async (): Promise<void> => {
-    const missing = incomplete(form, view.blocks);
-    setErrors(missing);
-    if (busy || Object.keys(missing).length > 0) return;
+    if (busy) return;
     setBusy(true);
     const values = submittedValues(form, view.blocks);
     const answer = await perform({ do: 'submit', view_id: view.id, values });

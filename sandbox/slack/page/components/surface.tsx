@@ -44,7 +44,7 @@ export function Surface(props: {
     async (block: Block, element: Element, value?: Value) => {
       if (element.confirm && !(await ask(element.confirm, setQuestion))) return;
       const key = keyOf(block.block_id, element.action_id);
-      const ids = { action_id: element.action_id ?? '', block_id: block.block_id ?? '' };
+      const ids = { action_id: element.action_id ?? '', ...(block.block_id && { block_id: block.block_id }) };
       setProblem(null);
       setBusy((old) => new Set(old).add(key));
       const answer = await perform({

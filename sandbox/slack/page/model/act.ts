@@ -22,5 +22,5 @@ export async function act(as: string, deed: Deed): Promise<Answer> {
 
 /** The words for an answer that is not `ok`, or null. */
 export function wordsOf(answer: Answer): string | null {
-  return answer.ok ? null : answer.shown || 'This app didn’t respond.';
+  return answer.ok ? null : answer.shown || answer.message || 'This app didn’t respond.';
 }

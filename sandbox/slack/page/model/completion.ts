@@ -50,11 +50,3 @@ function commandCompletions(text: string, workspace: Workspace): Completion[] {
       completed: `${word} ${alternative.split(/\s*[<[{]/)[0] ?? ''}`,
     }));
 }
-
-/** The text as Slack sends it: escaped, with `@Name` as a mention. */
-export function sentText(text: string, workspace: Workspace): string {
-  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  // Longest names first, so that “@Ann Lee” is not read as “@Ann”.
-  const users = [...workspace.users].sort((a, b) => b.realName.length - a.realName.length);
-  return users.reduce((sent, user) => sent.replaceAll(`@${user.realName}`, `<@${user.id}>`), escaped);
-}

@@ -79,38 +79,3 @@ export function submittedValues(form: Form, blocks: Block[]): Record<string, Rec
   }
   return values;
 }
-
-/** What Slack's client refuses before it sends anything, by block id. */
-export function incomplete(form: Form, blocks: Block[]): Record<string, string> {
-  const errors: Record<string, string> = {};
-  for (const { block, element } of inputsOf(blocks)) {
-    if (block.type !== 'input') continue;
-    const problem = problemWith(currentValue(form, block, element), block, element);
-    if (problem) errors[block.block_id ?? ''] = problem;
-  }
-  return errors;
-}
-
-function problemWith(value: Value, block: Block, element: Element): string | null {
-  if (value === null || value.length === 0)
-    return block.optional ? null : 'Please complete this required field.';
-  if (typeof value !== 'string') return null;
-  if (element.type === 'number_input') return problemWithNumber(value, element);
-  if (element.min_length && value.length < element.min_length) {
-    return `Enter at least ${element.min_length} characters.`;
-  }
-  return null;
-}
-
-function problemWithNumber(value: string, element: Element): string | null {
-  const number = Number(value);
-  if (Number.isNaN(number)) return 'Enter a number.';
-  if (!element.is_decimal_allowed && !Number.isInteger(number)) return 'Enter a whole number.';
-  if (element.min_value !== undefined && number < Number(element.min_value)) {
-    return `Enter ${element.min_value} or more.`;
-  }
-  if (element.max_value !== undefined && number > Number(element.max_value)) {
-    return `Enter ${element.max_value} or less.`;
-  }
-  return null;
-}

@@ -189,14 +189,14 @@ export type Place = { channel: string; ts: string } | { view_id: string };
 /** What a person does; `as` is added when it is sent. */
 export type Deed =
   | { do: 'command'; channel: string; command: string; text: string }
-  | ({ do: 'click'; action_id: string; block_id: string; value?: Value } & Place)
+  | ({ do: 'click'; action_id: string; block_id?: string; value?: Value } & Place)
   | { do: 'submit'; view_id: string; values: Record<string, Record<string, Value>> }
   | { do: 'close'; view_id: string }
   | { do: 'message'; channel: string; text: string; thread_ts?: string }
   | { do: 'home' }
   | { do: 'shortcut'; callback_id: string; channel?: string; ts?: string };
 
-/** What became of a deed; `shown` is the words Slack would show. */
+/** What became of a deed; `shown` is the words Slack would show, `message` explains a request that was wrong. */
 export type Answer =
   | { ok: true; errors?: Record<string, string> | null }
-  | { ok: false; error: string; shown: string };
+  | { ok: false; error: string; shown?: string; message?: string };

@@ -2,13 +2,13 @@ import type { Message, Workspace, WorkspaceEvent } from './wire.ts';
 
 /** The workspace after one event; null until the first snapshot and after a reset. */
 export function nextWorkspace(workspace: Workspace | null, event: WorkspaceEvent): Workspace | null {
-  if (event.type === 'snapshot') return { ...event.workspace, messages: inOrder(event.workspace.messages) };
+  if (event.type === 'snapshot') return opened(event.workspace);
   if (!workspace) return null;
   switch (event.type) {
     case 'reset':
       return { ...workspace, messages: [], ephemerals: [], home: null, modals: [] };
     case 'message':
-      return { ...workspace, messages: put(workspace.messages, event.message) };
+      return withDirect({ ...workspace, messages: put(workspace.messages, event.message) });
     case 'message_deleted':
       return { ...workspace, messages: without(workspace.messages, event) };
     case 'ephemeral':
@@ -20,6 +20,20 @@ export function nextWorkspace(workspace: Workspace | null, event: WorkspaceEvent
     case 'modals':
       return { ...workspace, modals: event.modals };
   }
+}
+
+function opened(workspace: Workspace): Workspace {
+  return withDirect({ ...workspace, messages: inOrder(workspace.messages) });
+}
+
+/** The app may write to a person directly; that conversation is on the page once it has a message. */
+function withDirect(workspace: Workspace): Workspace {
+  const unknown = workspace.messages.find(
+    ({ channel }) => channel.startsWith('D') && !workspace.channels.some((one) => one.id === channel),
+  );
+  if (!unknown) return workspace;
+  const direct = { id: unknown.channel, name: 'Latency Bot', topic: 'Direct messages' };
+  return { ...workspace, channels: [...workspace.channels, direct] };
 }
 
 function same(a: { channel: string; ts: string }, b: { channel: string; ts: string }): boolean {
