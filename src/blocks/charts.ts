@@ -54,7 +54,3 @@ export function ledgerChart(
     charts,
   );
 }
-
-export function placeName(place: Place): string {
-  return PLACE_NAMES[place];
-}

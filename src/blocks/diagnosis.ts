@@ -2,7 +2,7 @@ import type { Cause, Diagnosis } from '../diagnosis/diagnosis.ts';
 import type { IncidentView } from '../incidents/view.ts';
 import type { Run } from '../store/runs.ts';
 import { requestButton } from './card.ts';
-import { ledgerChart, placeName } from './charts.ts';
+import { ledgerChart } from './charts.ts';
 import {
   actions,
   bullets,
@@ -82,7 +82,7 @@ function ledgerNote(diagnosis: Diagnosis): string {
     ledger.fromCompletions !== null && ledger.fromStates !== null
       ? ` (${ledger.fromCompletions.toFixed(1)} counted from completed requests, ${ledger.fromStates.toFixed(1)} seen busy in the database)`
       : '';
-  const blind = ledger.blind.map(({ place, reason }) => `${placeName(place)}: ${escapeText(reason)}`);
+  const blind = ledger.blind.map(({ reason }) => escapeText(reason));
   const unseen = blind.length > 0 ? `\n*Not seen:* ${clip(blind.join(' · '), 900)}` : '';
   return `${ledger.totalInFlight.toFixed(1)} requests in flight on average${both}.${unseen}`;
 }

@@ -1,6 +1,6 @@
 import { loadConfig } from '../config/load.ts';
 import { BotError } from '../errors.ts';
-import { diagnosisJson } from '../incidents/diagnose-json.ts';
+import { diagnoseJson } from '../incidents/diagnose-json.ts';
 import { triageOnce } from '../incidents/triage.ts';
 import { openTargets } from '../targets/targets.ts';
 import { createLog } from '../telemetry/log.ts';
@@ -40,7 +40,7 @@ export async function diagnoseCommand(options: {
       );
       throw new BotError('target-unreachable', `no probe could look:\n  ${reasons.join('\n  ')}`);
     }
-    const json = diagnosisJson(service, triage);
+    const json = diagnoseJson(service, triage);
     process.stdout.write(options.json ? `${JSON.stringify(json)}\n` : text(json));
     process.exitCode = EXIT[triage.diagnosis.verdict];
   } finally {
@@ -48,7 +48,7 @@ export async function diagnoseCommand(options: {
   }
 }
 
-function text(json: ReturnType<typeof diagnosisJson>): string {
+function text(json: ReturnType<typeof diagnoseJson>): string {
   const causes = json.causes.map((cause) => {
     const share = cause.share === null ? '' : ` (${Math.round(cause.share * 100)} %)`;
     const evidence = cause.evidence.map((line) => `\n      ${line.text}`).join('');

@@ -16,6 +16,7 @@ const POLL_MS = 2_000;
 /** A card is edited at most once a second, the timeline less often: its last word is what counts. */
 const SLOT_INTERVAL_MS = 1_000;
 const TIMELINE_INTERVAL_MS = 3_000;
+const COALESCE_MS = 100;
 const MAX_BACKOFF_MS = 30_000;
 const WRONG_CHANNEL = new Set(['channel_not_found', 'not_in_channel', 'is_archived', 'restricted_action']);
 
@@ -31,13 +32,20 @@ export interface Publisher {
   stop(): Promise<void>;
 }
 
+/** The loop of one incident. */
+interface Loop {
+  /** Something changed since it last looked. */
+  again: boolean;
+  /** Ends the pause between two looks. */
+  hurry: AbortController;
+}
+
 interface State extends PublisherOptions {
   pace: Pace;
   /** False once the workspace refused a chart: text is shown from then on. */
   charts: boolean;
   stopping: AbortController;
-  /** Incidents with a loop of their own, and whether something changed since it last looked. */
-  active: Map<number, { again: boolean }>;
+  active: Map<number, Loop>;
   lastSent: Map<string, number>;
   loops: Set<Promise<void>>;
 }
@@ -100,35 +108,35 @@ function wake(state: State, incidentId: number): void {
   const running = state.active.get(incidentId);
   if (running) {
     running.again = true;
+    running.hurry.abort();
     return;
   }
-  const mark = { again: false };
-  state.active.set(incidentId, mark);
-  const loop = publishUntilCurrent(state, incidentId, mark).finally(() => {
+  const loop: Loop = { again: false, hurry: new AbortController() };
+  state.active.set(incidentId, loop);
+  const ended = publishUntilCurrent(state, incidentId, loop).finally(() => {
     state.active.delete(incidentId);
-    state.loops.delete(loop);
+    state.loops.delete(ended);
   });
-  state.loops.add(loop);
+  state.loops.add(ended);
 }
 
-async function publishUntilCurrent(
-  state: State,
-  incidentId: number,
-  mark: { again: boolean },
-): Promise<void> {
+async function publishUntilCurrent(state: State, incidentId: number, loop: Loop): Promise<void> {
   const { signal } = state.stopping;
   let failures = 0;
   while (!signal.aborted) {
-    mark.again = false;
-    let waitMs = 0;
+    loop.again = false;
+    loop.hurry = new AbortController();
     try {
-      waitMs = await publishIncident(state, incidentId);
+      const waitMs = await publishIncident(state, incidentId);
       failures = 0;
+      if (waitMs === 0 && !loop.again) return;
+      // What is new is shown at once where nothing was edited just now; changes at the same moment go together.
+      if (!loop.again) await pause(waitMs, AbortSignal.any([signal, loop.hurry.signal]));
+      await pause(COALESCE_MS, signal);
     } catch (error) {
-      waitMs = await recoverFrom(state, incidentId, error, failures++);
+      // News do not shorten this pause: Slack asked for it, or does not answer.
+      await pause(await recoverFrom(state, incidentId, error, failures++), signal);
     }
-    if (waitMs === 0 && !mark.again) return;
-    await pause(Math.max(waitMs, 50), signal);
   }
 }
 
@@ -145,7 +153,7 @@ async function publishIncident(state: State, incidentId: number): Promise<number
   for (const slot of slotsOf(view, { charts: state.charts })) {
     const due = dueIn(state, incidentId, slot);
     if (due > 0) {
-      waitMs = Math.max(waitMs, due);
+      waitMs = waitMs === 0 ? due : Math.min(waitMs, due);
       continue;
     }
     const isCard = slot.name === 'card';
