@@ -24,10 +24,6 @@ export interface DebtflowOptions {
   size?: 'full' | 'small';
   /** Whether users send requests; default true. */
   load?: boolean;
-  /** Gunicorn's workers; default 8. */
-  workers?: number;
-  /** Gunicorn's worker timeout; default 30 s. */
-  workerTimeoutMs?: number;
 }
 
 /** A slow-able Django API on a real PostgreSQL, under load. */
@@ -51,71 +47,60 @@ export interface Debtflow {
   close(): Promise<void>;
 }
 
+type Stop = () => Promise<void>;
+
 /** Starts DebtFlow; when a step goes wrong, what was started before it is stopped again. */
 export async function startDebtflow(options: DebtflowOptions): Promise<Debtflow> {
-  const stateDir = resolve(options.stateDir);
-  const log = options.log ?? (() => undefined);
-  const progress = options.progress ?? (() => undefined);
-  const size = options.size ?? 'full';
-  const stops: (() => Promise<void>)[] = [];
+  const stops: Stop[] = [];
   let closing: Promise<void> | null = null;
   const close = () => {
     closing ??= stopAll(stops);
     return closing;
   };
-
   try {
-    await mkdir(stateDir, { recursive: true });
-    const database = await startDatabase(stateDir, size, progress);
-    stops.push(database.stop);
-
-    progress('api');
-    const programs = await buildPrograms(stateDir);
-    const api = await startApi({
-      stateDir,
-      programs,
-      databaseUrl: database.apiUrl,
-      log,
-      ...(options.workers === undefined ? {} : { workers: options.workers }),
-      ...(options.workerTimeoutMs === undefined ? {} : { timeoutMs: options.workerTimeoutMs }),
-    });
-    stops.push(api.stop);
-
-    const faults = createFaults(database);
-    stops.push(async () => void (await Promise.all(faults.map((fault) => fault.off()))));
-
-    progress('load');
-    const load = startLoad({
-      programs,
-      apiUrl: api.url,
-      volume: VOLUMES[size],
-      on: options.load ?? true,
-      log,
-    });
-    stops.push(load.stop);
-
-    const { url, metricsUrl, pidFile, logFile } = api;
-    return {
-      databaseUrl: database.url,
-      probeUrl: database.probeUrl,
-      actionUrl: database.actionUrl,
-      apiUrl: url,
-      metricsUrl,
-      pidFile,
-      logFile,
-      faults,
-      latency: load.latency,
-      register: (app) => registerRoutes(app, faults, load.latency),
-      close,
-    };
+    return { ...(await startParts(options, stops)), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
+async function startParts(options: DebtflowOptions, stops: Stop[]): Promise<Omit<Debtflow, 'close'>> {
+  const stateDir = resolve(options.stateDir);
+  const { size = 'full', log = () => undefined, progress = () => undefined } = options;
+  await mkdir(stateDir, { recursive: true });
+  const database = await startDatabase(stateDir, size, progress);
+  stops.push(database.stop);
+
+  progress('api');
+  const programs = await buildPrograms(stateDir);
+  const api = await startApi({ stateDir, programs, databaseUrl: database.apiUrl, log });
+  stops.push(api.stop);
+
+  const faults = createFaults(database);
+  // Their sessions first: a worker that waits for one of their locks could not end in time.
+  stops.push(async () => void (await Promise.all(faults.map((fault) => fault.off()))));
+
+  progress('load');
+  const load = startLoad({ programs, apiUrl: api.url, volume: VOLUMES[size], on: options.load ?? true, log });
+  stops.push(load.stop);
+
+  return {
+    databaseUrl: database.url,
+    probeUrl: database.probeUrl,
+    actionUrl: database.actionUrl,
+    apiUrl: api.url,
+    metricsUrl: api.metricsUrl,
+    pidFile: api.pidFile,
+    logFile: api.logFile,
+    faults,
+    latency: load.latency,
+    register: (app) => registerRoutes(app, faults, load.latency),
+  };
+}
+
 /** The last started first; one that fails does not keep the others running. */
-async function stopAll(stops: (() => Promise<void>)[]): Promise<void> {
+async function stopAll(stops: Stop[]): Promise<void> {
   const errors: unknown[] = [];
   for (const stop of stops.toReversed()) {
     await stop().catch((error: unknown) => errors.push(error));

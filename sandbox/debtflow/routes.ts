@@ -22,7 +22,14 @@ export async function registerRoutes(
     const on = wantedState(request.body);
     if (on === null)
       return reply.code(400).send({ error: 'the body has to be {"on": true} or {"on": false}' });
-    await (on ? fault.on() : fault.off());
+    try {
+      await (on ? fault.on() : fault.off());
+    } catch (error) {
+      // Another fault may be in the way: with every connection leaked, no session can be opened.
+      request.log.error(error);
+      const why = error instanceof Error ? error.message : String(error);
+      return reply.code(503).send({ error: `turning ${fault.name} ${on ? 'on' : 'off'}: ${why}` });
+    }
     return present(fault);
   });
 }

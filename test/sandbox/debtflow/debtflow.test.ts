@@ -31,6 +31,9 @@ test('serves the fault panel, and leaves no process behind when it is closed', a
       app.inject({ method: 'PUT', url: `/sandbox/faults/${name}`, body });
     expect((await put('earthquake', { on: true })).statusCode).toBe(404);
     expect((await put('connection-leak', { on: 'yes' })).statusCode).toBe(400);
+    await put('connection-leak', { on: true });
+    expect((await put('idle-in-transaction', { on: true })).statusCode).toBe(503);
+    await put('connection-leak', { on: false });
     expect((await put('idle-in-transaction', { on: true })).json()).toMatchObject({ on: true });
     expect((await put('idle-in-transaction', { on: true })).json()).toMatchObject({ on: true });
     expect((await put('idle-in-transaction', { on: false })).json()).toMatchObject({ on: false });
