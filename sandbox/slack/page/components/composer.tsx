@@ -53,7 +53,9 @@ export function Composer(props: { channel: string; label: string; testId: string
     change('');
     const answer = await run(deed);
     // What could not be sent is not lost.
-    if (!answer.ok) setText((now) => now || text);
+    if (answer.ok) return;
+    setText((now) => now || text);
+    setClosed(true);
   };
 
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -95,6 +97,7 @@ export function Composer(props: { channel: string; label: string; testId: string
           aria-activedescendant={items[active] ? `${listId}-${active}` : undefined}
           onChange={(event) => change(event.target.value)}
           onKeyDown={onKeyDown}
+          onBlur={() => setClosed(true)}
         />
         <button
           type="submit"
