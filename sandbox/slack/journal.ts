@@ -6,7 +6,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
@@ -27,24 +27,31 @@ export interface Journal {
   close(): void;
 }
 
-const Line = z.object({ t: z.string(), k: z.string(), v: z.unknown() });
+const Line = z.object({ t: z.string(), k: z.string(), v: z.unknown().optional() });
 type Tables = Map<string, Map<string, unknown>>;
 
 /** Below this many bytes a rewrite saves nothing. */
 const COMPACT_ABOVE_BYTES = 64 * 1024 * 1024;
 
+/** Writes a line, then applies it to the table it belongs to. */
+type Commit = (line: string, apply: () => void) => void;
+
 /** Reads what the file holds, compacts it, and appends from there on. */
-export function openJournal(path: string): Journal {
+export function openJournal(path: string, compactAboveBytes = COMPACT_ABOVE_BYTES): Journal {
   mkdirSync(dirname(path), { recursive: true });
   const tables = existsSync(path) ? readTables(path) : new Map<string, Map<string, unknown>>();
-  let bytes = rewrite(path, tables);
-  let base = bytes;
+  let base = rewrite(path, tables);
+  let bytes = base;
   let file = openSync(path, 'a');
+  let closed = false;
 
-  const append = (line: string) => {
+  const commit: Commit = (line, apply) => {
+    if (closed) throw new Error('writing to the workspace: it is closed');
     // A plain write is in the kernel when it returns: it survives a kill of this process, and needs no fsync.
-    bytes += writeSync(file, line);
-    if (bytes < COMPACT_ABOVE_BYTES || bytes < 2 * base) return;
+    writeFileSync(file, line);
+    apply();
+    bytes += Buffer.byteLength(line);
+    if (bytes < compactAboveBytes || bytes < 2 * base) return;
     closeSync(file);
     base = rewrite(path, tables);
     bytes = base;
@@ -53,28 +60,25 @@ export function openJournal(path: string): Journal {
 
   return {
     table: <T>(name: string) => {
-      let rows = tables.get(name);
-      if (!rows) {
-        rows = new Map();
-        tables.set(name, rows);
-      }
-      return openTable<T>(name, rows, append);
+      const rows = tables.get(name) ?? new Map<string, unknown>();
+      tables.set(name, rows);
+      return openTable<T>(name, rows, commit);
     },
-    close: () => closeSync(file),
+    close: () => {
+      closed = true;
+      closeSync(file);
+    },
   };
 }
 
-function openTable<T>(name: string, rows: Map<string, unknown>, append: (line: string) => void): Table<T> {
+function openTable<T>(name: string, rows: Map<string, unknown>, commit: Commit): Table<T> {
   // This process alone writes the file, through this type.
   const typed = rows as Map<string, T>;
   return {
     get: (key) => typed.get(key),
-    set: (key, value) => {
-      typed.set(key, value);
-      append(lineOf(name, key, value));
-    },
+    set: (key, value) => commit(lineOf(name, key, value), () => typed.set(key, value)),
     delete: (key) => {
-      if (typed.delete(key)) append(lineOf(name, key, undefined));
+      if (typed.has(key)) commit(lineOf(name, key, undefined), () => typed.delete(key));
     },
     entries: () => [...typed.entries()],
     values: () => [...typed.values()],
@@ -116,7 +120,11 @@ function rewrite(path: string, tables: Tables): number {
   const file = openSync(next, 'w');
   let bytes = 0;
   for (const [name, rows] of tables) {
-    for (const [key, value] of rows) bytes += writeSync(file, lineOf(name, key, value));
+    for (const [key, value] of rows) {
+      const line = lineOf(name, key, value);
+      writeFileSync(file, line);
+      bytes += Buffer.byteLength(line);
+    }
   }
   fsyncSync(file);
   closeSync(file);
