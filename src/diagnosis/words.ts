@@ -3,7 +3,8 @@ import type { Session } from '../targets/backend.ts';
 /** "420 ms", "4.2 s", "3 min 10 s", "2 h 5 min". */
 export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
-  if (ms < 59_950) return ms < 9_950 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.round(ms / 1_000)} s`;
+  if (ms < 9_950) return `${Number((ms / 1_000).toFixed(1))} s`;
+  if (ms < 59_500) return `${Math.round(ms / 1_000)} s`;
   const seconds = Math.round(ms / 1_000);
   if (seconds < 3_600) return withRest(Math.floor(seconds / 60), 'min', seconds % 60, 's');
   const minutes = Math.round(seconds / 60);

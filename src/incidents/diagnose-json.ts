@@ -18,7 +18,8 @@ export function diagnoseJson(service: Pick<NamedService, 'id'>, triage: Triage) 
       share: cause.share,
       confidence: cause.confidence,
       summary: cause.summary,
-      evidence: cause.evidence,
+      // What speaks against a cause is the evidence of ruling it out.
+      evidence: cause.status === 'ruled-out' ? cause.against : cause.evidence,
       ...(cause.consequenceOf !== undefined && { consequenceOf: cause.consequenceOf }),
       mitigations: cause.mitigations.map(({ kind, target, risk, dryRun }) => ({
         kind,
