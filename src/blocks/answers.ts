@@ -1,7 +1,10 @@
 import type { Refusal } from '../incidents/policy.ts';
 import type { Incident } from '../store/incidents.ts';
 import type { MitigationState } from '../store/mitigations.ts';
-import { escapeText, mention } from './kit.ts';
+import { escapeText, mention } from './text.ts';
+
+/** Each takes up to 120 characters of a message of about 3,000. */
+const MAX_SERVICES = 20;
 
 const STATE_ANSWERS: Record<MitigationState, string> = {
   proposed: 'it has not been asked for yet',
@@ -63,14 +66,16 @@ export function openedText(incident: Incident, title: string, opened: boolean): 
     : `INC-${incident.id} of ${escapeText(title)} is already open in ${where}; you joined it, and it is being looked at again.`;
 }
 
+/** What `/latency` can do. */
 export function helpText(services: { id: string; title: string }[]): string {
-  const names = services.map((service) => `\`${service.id}\` (${escapeText(service.title)})`).join(', ');
+  const names = services.slice(0, MAX_SERVICES).map(({ id, title }) => `\`${id}\` (${escapeText(title)})`);
+  const more = services.length > MAX_SERVICES ? `, and ${services.length - MAX_SERVICES} more` : '';
   return [
     '*`/latency`* finds out why the API is slow.',
     '• `/latency` or `/latency <service>`: open an incident, or join the open one, and look',
     '• `/latency status`: what is open',
     '• `/latency help`: this text',
-    `Services: ${names}`,
+    `Services: ${names.join(', ')}${more}`,
     'Buttons on the incident card do the rest. Nothing is changed without an approval.',
   ].join('\n');
 }

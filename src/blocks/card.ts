@@ -1,63 +1,70 @@
 import type { Button } from '@slack/types';
 import type { Cause, Diagnosis } from '../diagnosis/diagnosis.ts';
 import type { IncidentView, MitigationView } from '../incidents/view.ts';
-import type { ReportRow, Run } from '../store/runs.ts';
 import { latencyChart } from './charts.ts';
 import {
   actions,
   button,
-  clip,
   context,
-  escapeText,
   fields,
+  fitBlocks,
   header,
   type MessageBlock,
-  mention,
-  milliseconds,
-  percent,
   type Rendered,
   rich,
   section,
   span,
-  when,
 } from './kit.ts';
+import { mitigationState } from './mitigation.ts';
+import { progress } from './progress.ts';
+import { clip, escapeText, link, mention, milliseconds, percent, when } from './text.ts';
 
 const STATE_WORDS = {
   investigating: 'Investigating',
   monitoring: 'Monitoring recovery',
   resolved: 'Resolved',
 } as const;
-const STATUS_WORDS: Record<ReportRow['status'], string> = {
-  pending: 'waiting',
-  running: 'looking…',
-  answered: 'answered',
-  skipped: 'skipped',
-  failed: 'could not look',
-};
+/** Ids of causes named on the card; the thread has all of them. */
+const MAX_NAMED = 6;
+const MAX_OFFERS = 3;
 
 /** The one message in the channel: always true, edited in place. */
 export function cardMessage(view: IncidentView, options: { charts: boolean }): Rendered {
-  const { incident, service } = view;
+  const { incident } = view;
+  const diagnosis = newestDiagnosis(view);
+  const title = titleOf(view, diagnosis);
   const triage = view.runs.findLast((run) => run.kind === 'triage');
-  const diagnosed = view.runs.findLast((run) => run.kind === 'triage' && run.diagnosis !== null);
-  const diagnosis = diagnosed?.diagnosis ?? null;
-  const title = `INC-${incident.id} · ${service.title} is slow`;
-  const blocks: MessageBlock[] = [header(title), fields(facts(view, diagnosis))];
-  if (triage?.state === 'running') blocks.push(section(progress(triage, view.reports)));
-  if (diagnosis) blocks.push(...verdict(diagnosis, view, options.charts));
+  const body: MessageBlock[] = [header(title), fields(facts(view, diagnosis))];
+  if (triage?.state === 'running') body.push(section(progress(triage, view.reports)));
+  if (diagnosis) body.push(...causeBlocks(diagnosis));
+  const asked = askedFor(view);
+  if (asked.length > 0) body.push(section(asked.join('\n')));
+  if (diagnosis) body.push(...latencyChart(diagnosis, view.service, options.charts));
+  if (diagnosis) body.push(...otherCauses(diagnosis));
   const buttons = cardButtons(view);
-  if (buttons.length > 0) {
-    blocks.push(actions(`card:${incident.id}:${incident.revision}`, buttons));
-  }
-  blocks.push(context(footer(view)));
-  return { text: notification(view, diagnosis, title), blocks };
+  const tail: MessageBlock[] = [context(footer(view))];
+  if (buttons.length > 0) tail.unshift(actions(`card:${incident.id}:${incident.revision}`, buttons));
+  return { text: notification(view, diagnosis, title), blocks: fitBlocks(body, tail) };
+}
+
+function newestDiagnosis(view: IncidentView): Diagnosis | null {
+  const run = view.runs.findLast(({ kind, diagnosis }) => kind === 'triage' && diagnosis !== null);
+  return run?.diagnosis ?? null;
+}
+
+/** Says how it stands, so that a list of cards can be read by their first lines. */
+function titleOf({ incident, service }: IncidentView, diagnosis: Diagnosis | null): string {
+  const name = `INC-${incident.id} · ${service.title}`;
+  if (incident.state === 'resolved') return `${name}: resolved`;
+  if (incident.state === 'monitoring') return `${name} is recovering`;
+  return diagnosis?.verdict === 'healthy' ? `${name}: nothing wrong found` : `${name} is slow`;
 }
 
 function facts(view: IncidentView, diagnosis: Diagnosis | null): string[] {
   const { incident, service } = view;
   const now = view.runs.findLast((run) => run.diagnosis !== null)?.diagnosis?.scope.p95Ms ?? null;
   const objective = milliseconds(service.thresholds.baselineP95Ms);
-  const why = incident.severityReason ? ` (${escapeText(incident.severityReason)})` : '';
+  const why = incident.severityReason ? ` (${escapeText(clip(incident.severityReason, 200))})` : '';
   return [
     `*State*\n${STATE_WORDS[incident.state]}`,
     `*Severity*\n${incident.severity}${why}`,
@@ -68,63 +75,51 @@ function facts(view: IncidentView, diagnosis: Diagnosis | null): string[] {
   ];
 }
 
-/** How far the run is, probe by probe. */
-function progress(run: Run, reports: ReportRow[]): string {
-  const done = reports.filter((report) => !['pending', 'running'].includes(report.status)).length;
-  const lines = reports.map((report) => {
-    const took = report.durationMs === null ? '' : `, ${milliseconds(report.durationMs)}`;
-    const reason = report.reason ? ` (${escapeText(clip(report.reason, 140))})` : '';
-    return `${mark(report.status)} \`${report.probeId}\` ${STATUS_WORDS[report.status]}${took}${reason}`;
-  });
-  return [`*Looking:* ${done} of ${reports.length} probes are done (run ${run.id})`, ...lines].join('\n');
-}
-
-function mark(status: ReportRow['status']): string {
-  return { pending: '○', running: '◐', answered: '●', skipped: '–', failed: '✕' }[status];
-}
-
-function verdict(diagnosis: Diagnosis, view: IncidentView, charts: boolean): MessageBlock[] {
-  const found = diagnosis.causes.filter((cause) => cause.status === 'found');
-  const blocks: MessageBlock[] = [];
-  const [top] = found;
-  if (diagnosis.verdict === 'cause-found' && top) {
-    const share = top.share === null ? '' : ` · ${percent(top.share)} of the time of requests`;
-    blocks.push(rich(span('Cause: ', { bold: true }), span(top.summary)));
-    blocks.push(context(`\`${top.id}\`${share} · confidence ${percent(top.confidence)}`));
-  } else if (top) {
-    blocks.push(rich(span('Verdict: ', { bold: true }), span(top.summary)));
+function causeBlocks(diagnosis: Diagnosis): MessageBlock[] {
+  const top = diagnosis.causes.find((cause) => cause.status === 'found');
+  if (!top) return [];
+  if (diagnosis.verdict !== 'cause-found') {
+    return [rich(span('Verdict: ', { bold: true }), span(clip(top.summary, 900)))];
   }
-  blocks.push(...latencyChart(diagnosis, view.service, charts));
-  const others = otherCauses(diagnosis, top);
-  if (others) blocks.push(context(others));
-  return blocks;
+  const share = top.share === null ? '' : ` · ${percent(top.share)} of the time of requests`;
+  return [
+    rich(span('Cause: ', { bold: true }), span(clip(top.summary, 900))),
+    context(`\`${top.id}\`${share} · confidence ${percent(top.confidence)}`),
+  ];
 }
 
-function otherCauses(diagnosis: Diagnosis, top: Cause | undefined): string {
-  const ids = (status: Cause['status']) =>
-    diagnosis.causes
-      .filter((cause) => cause.status === status && cause !== top)
-      .map((cause) => `\`${cause.id}\``);
-  const parts = [
-    ['Also found', ids('found')],
-    ['Ruled out', ids('ruled-out')],
-    ['Could not look', ids('could-not-look')],
-  ] as const;
-  return parts
-    .filter(([, list]) => list.length > 0)
-    .map(([title, list]) => `*${title}:* ${list.join(', ')}`)
-    .join('\n');
+/** Where each change stands that somebody asked for, newest last. */
+function askedFor(view: IncidentView): string[] {
+  return view.mitigations
+    .filter((row) => row.requestedAt !== null)
+    .slice(-MAX_OFFERS)
+    .map((row) => `*${mitigationState(row)}:* ${escapeText(clip(row.title, 200))}`);
+}
+
+function otherCauses(diagnosis: Diagnosis): MessageBlock[] {
+  const top = diagnosis.causes.find((cause) => cause.status === 'found');
+  const line = (title: string, status: Cause['status']) => {
+    const ids = diagnosis.causes.filter((cause) => cause.status === status && cause !== top);
+    const named = ids.slice(0, MAX_NAMED).map((cause) => `\`${cause.id}\``);
+    const more = ids.length > MAX_NAMED ? ` and ${ids.length - MAX_NAMED} more` : '';
+    return ids.length > 0 ? [`*${title}:* ${named.join(', ')}${more}`] : [];
+  };
+  const lines = [
+    ...line('Also found', 'found'),
+    ...line('Could not look', 'could-not-look'),
+    ...line('Ruled out', 'ruled-out'),
+  ];
+  return lines.length > 0 ? [context(lines.join('\n'))] : [];
 }
 
 function cardButtons(view: IncidentView): Button[] {
   const { incident } = view;
   if (incident.state === 'resolved') return [];
   const id = String(incident.id);
-  const offers = view.mitigations.filter((row) => row.state === 'proposed').slice(0, 3);
   const running = view.runs.some((run) => run.state === 'running');
   const recovered = incident.state === 'monitoring';
   return [
-    ...offers.map((row) => requestButton(row)),
+    ...offersOf(view).map(requestButton),
     ...(running ? [] : [button('look-again', 'Look again', id)]),
     button('take-lead', 'Take lead', id),
     button('resolve-incident', 'Resolve', id, {
@@ -140,11 +135,18 @@ function cardButtons(view: IncidentView): Button[] {
   ];
 }
 
+/** The changes on offer: as many as have a button. */
+export function offersOf(view: IncidentView): MitigationView[] {
+  return view.mitigations.filter((row) => row.state === 'proposed').slice(0, MAX_OFFERS);
+}
+
 /** Opens the dialog with the dry run; asking for it is not yet doing it. */
 export function requestButton(row: MitigationView): Button {
-  return button(`request-mitigation:${row.id}`, `${row.verb}…`, `${row.id}:${row.version}`, {
+  // Two offers may share a verb: the label names the target.
+  const label = clip(row.title.replace(/ \(.*$/su, ''), 40) || row.verb;
+  return button(`request-mitigation:${row.id}`, `${label}…`, `${row.id}:${row.version}`, {
     style: 'danger',
-    label: row.title,
+    label: `Ask for: ${row.title}`,
   });
 }
 
@@ -156,14 +158,18 @@ function footer(view: IncidentView): string {
     incident.resolvedAt && incident.resolvedBy
       ? ` · resolved ${when(incident.resolvedAt)} by ${mention(incident.resolvedBy)}`
       : '';
-  const links = view.service.links.map((link) => `<${link.url}|${escapeText(link.title)}>`);
+  const links = view.service.links.map(({ url, title }) => link(url, title));
   return [`${opened}${joined}${resolved}`, ...links].join(' · ');
 }
 
+/** All that a screen reader or a locked phone gets of the card. */
 function notification(view: IncidentView, diagnosis: Diagnosis | null, title: string): string {
   const { incident } = view;
   const top = diagnosis?.causes.find((cause) => cause.status === 'found');
   const words = top ? top.summary : 'Looking where the time goes.';
-  const state = incident.state === 'investigating' ? '' : ` ${STATE_WORDS[incident.state]}.`;
-  return escapeText(clip(`${title} (${incident.severity}).${state} ${words}`, 1_500));
+  const offers = incident.state === 'resolved' ? [] : offersOf(view);
+  const offered = offers.length > 0 ? ` On offer: ${offers.map((row) => row.title).join('; ')}.` : '';
+  const asked = askedFor(view).map((line) => ` ${line.replaceAll('*', '')}.`);
+  const intro = escapeText(`${title} (${incident.severity}). ${clip(words, 1_000)}`);
+  return clip(`${intro}${escapeText(clip(offered, 600))}${asked.join('')}`, 3_000);
 }

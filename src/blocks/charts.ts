@@ -1,6 +1,7 @@
 import type { NamedService } from '../config/schema.ts';
 import { type Diagnosis, type Ledger, PLACES, type Place } from '../diagnosis/diagnosis.ts';
-import { barChart, type MessageBlock } from './kit.ts';
+import { barChart } from './bar-chart.ts';
+import type { MessageBlock } from './kit.ts';
 
 const PLACE_NAMES: Record<Place, string> = {
   'worker-queue': 'Worker queue',

@@ -1,23 +1,22 @@
 import type { Cause, Diagnosis } from '../diagnosis/diagnosis.ts';
 import type { IncidentView } from '../incidents/view.ts';
 import type { Run } from '../store/runs.ts';
-import { requestButton } from './card.ts';
+import { offersOf, requestButton } from './card.ts';
 import { ledgerChart } from './charts.ts';
 import {
   actions,
   bullets,
-  clip,
   context,
   divider,
-  escapeText,
+  fitBlocks,
+  LIMITS,
   type MessageBlock,
-  milliseconds,
-  percent,
   type Rendered,
   rich,
+  section,
   span,
-  when,
 } from './kit.ts';
+import { clip, escapeText, joinLines, milliseconds, percent, when } from './text.ts';
 
 const MAX_CAUSES = 3;
 const MAX_LINES = 6;
@@ -28,52 +27,56 @@ export function diagnosisMessage(view: IncidentView, options: { charts: boolean 
   if (!run?.diagnosis) return null;
   const { diagnosis } = run;
   const found = diagnosis.causes.filter((cause) => cause.status === 'found').slice(0, MAX_CAUSES);
-  const blocks: MessageBlock[] = found.flatMap((cause, i) => [
-    ...(i > 0 ? [divider()] : []),
-    ...causeBlocks(cause),
-  ]);
-  blocks.push(
+  const body: MessageBlock[] = [
+    ...found.flatMap((cause, i) => [...(i > 0 ? [divider()] : []), ...causeBlocks(cause)]),
     ...ledgerChart('Where requests are', [{ name: 'in flight', ledger: diagnosis.ledger }], options.charts),
-  );
-  blocks.push(context(ledgerNote(diagnosis)));
-  blocks.push(...exclusions(diagnosis));
-  blocks.push(...unanswered(view));
-  const offers = view.mitigations.filter((row) => row.state === 'proposed').slice(0, 3);
+    context(ledgerNote(diagnosis)),
+    ...verdicts('Could not look', diagnosis, 'could-not-look'),
+    ...unanswered(view),
+    ...verdicts('Ruled out', diagnosis, 'ruled-out'),
+  ];
+  const offers = view.incident.state === 'resolved' ? [] : offersOf(view);
+  const tail: MessageBlock[] = [context(provenance(run, view))];
   if (offers.length > 0) {
-    blocks.push(bullets(offers.map((row) => `${row.title} (risk: ${row.risk})`)));
-    blocks.push(actions(`offers:${run.id}:${view.incident.revision}`, offers.map(requestButton)));
+    tail.unshift(
+      bullets(
+        offers.map((row) => `${row.title} (risk: ${row.risk})`),
+        'On offer, after an approval',
+        200,
+      ),
+      actions(`offers:${run.id}:${view.incident.revision}`, offers.map(requestButton)),
+    );
   }
-  blocks.push(context(provenance(run, view)));
   const summary = found[0]?.summary ?? 'no verdict';
-  return { text: escapeText(clip(`Diagnosis of INC-${view.incident.id}: ${summary}`, 1_500)), blocks };
+  return {
+    text: escapeText(clip(`Diagnosis of INC-${view.incident.id}: ${summary}`, 1_500)),
+    blocks: fitBlocks(body, tail),
+  };
 }
 
 function causeBlocks(cause: Cause): MessageBlock[] {
   const share = cause.share === null ? '' : ` · ${percent(cause.share)} of request time`;
   const consequence = cause.consequenceOf ? ` · consequence of \`${cause.consequenceOf}\`` : '';
   const confidence = cause.confidence === null ? '' : ` · confidence ${percent(cause.confidence)}`;
-  const blocks = [
-    rich(span(cause.summary, { bold: true })),
+  return [
+    rich(span(clip(cause.summary, 900), { bold: true })),
     context(`\`${cause.id}\`${share}${confidence}${consequence}`),
+    ...list(
+      'Evidence',
+      cause.evidence.map((line) => line.text),
+    ),
+    ...list(
+      'Against it',
+      cause.against.map((line) => line.text),
+    ),
+    ...list('By hand', cause.advice),
   ];
-  if (cause.evidence.length > 0) blocks.push(list('Evidence', cause.evidence));
-  if (cause.against.length > 0) blocks.push(list('Against it', cause.against));
-  if (cause.advice.length > 0) {
-    blocks.push(
-      list(
-        'By hand',
-        cause.advice.map((text) => ({ text })),
-      ),
-    );
-  }
-  return blocks;
 }
 
-function list(title: string, lines: { text: string }[]): MessageBlock {
-  const shown = lines
-    .slice(0, MAX_LINES)
-    .map((line) => [span(`${title}: `, { bold: true }), span(clip(line.text, 500))]);
-  return bullets(shown);
+function list(title: string, lines: string[]): MessageBlock[] {
+  if (lines.length === 0) return [];
+  const more = lines.length > MAX_LINES ? [`and ${lines.length - MAX_LINES} more`] : [];
+  return [bullets([...lines.slice(0, MAX_LINES), ...more], title)];
 }
 
 function ledgerNote(diagnosis: Diagnosis): string {
@@ -82,33 +85,25 @@ function ledgerNote(diagnosis: Diagnosis): string {
     ledger.fromCompletions !== null && ledger.fromStates !== null
       ? ` (${ledger.fromCompletions.toFixed(1)} counted from completed requests, ${ledger.fromStates.toFixed(1)} seen busy in the database)`
       : '';
-  const blind = ledger.blind.map(({ reason }) => escapeText(reason));
-  const unseen = blind.length > 0 ? `\n*Not seen:* ${clip(blind.join(' · '), 900)}` : '';
-  return `${ledger.totalInFlight.toFixed(1)} requests in flight on average${both}.${unseen}`;
+  const blind = ledger.blind.map(({ reason }) => `*Not seen:* ${escapeText(clip(reason, 200))}`);
+  const total = `${ledger.totalInFlight.toFixed(1)} requests in flight on average${both}.`;
+  return joinLines([total, ...blind], LIMITS.field);
 }
 
-function exclusions(diagnosis: Diagnosis): MessageBlock[] {
+/** What was not found, with the reason in a line each; in mrkdwn, because 30 bullets of rich text are too long. */
+function verdicts(title: string, diagnosis: Diagnosis, status: Cause['status']): MessageBlock[] {
   const lines = diagnosis.causes
-    .filter((cause) => cause.status !== 'found')
-    .map((cause) => [
-      span(cause.status === 'ruled-out' ? 'Ruled out ' : 'Could not look ', { bold: true }),
-      span(cause.id, { code: true }),
-      span(`: ${clip(cause.summary, 300)}`),
-    ]);
-  return lines.length > 0 ? [bullets(lines.slice(0, 20))] : [];
+    .filter((cause) => cause.status === status)
+    .map((cause) => `• \`${cause.id}\`: ${escapeText(clip(cause.summary, 200))}`);
+  return lines.length > 0 ? [section(joinLines([`*${title}*`, ...lines], LIMITS.section))] : [];
 }
 
 function unanswered(view: IncidentView): MessageBlock[] {
   const lines = view.reports
     .filter((report) => report.status === 'failed' || report.status === 'skipped')
-    .map((report) => `${report.probeId}: ${report.reason ?? 'no reason given'}`);
+    .map((report) => `• \`${report.probeId}\`: ${escapeText(clip(report.reason ?? 'no reason given', 200))}`);
   return lines.length > 0
-    ? [
-        list(
-          'Probe without an answer',
-          lines.map((text) => ({ text })),
-        ),
-      ]
+    ? [section(joinLines(['*Probes without an answer*', ...lines], LIMITS.section))]
     : [];
 }
 
@@ -116,6 +111,8 @@ function provenance(run: Run, view: IncidentView): string {
   const finished = run.finishedAt
     ? ` in ${milliseconds(run.finishedAt.getTime() - run.startedAt.getTime())}`
     : '';
-  const probes = view.reports.map((report) => `\`${report.probeId}\` ${milliseconds(report.durationMs)}`);
-  return `Run ${run.id} ${when(run.startedAt)}${finished}: ${probes.join(', ')}`;
+  const probes = view.reports
+    .filter((report) => report.status === 'answered')
+    .map((report) => `\`${report.probeId}\` ${milliseconds(report.durationMs)}`);
+  return `Run ${run.id} ${when(run.startedAt)}${finished}${probes.length > 0 ? `: ${probes.join(', ')}` : ''}`;
 }

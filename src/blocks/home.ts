@@ -1,16 +1,7 @@
 import type { HomeView } from '@slack/types';
 import type { Incident } from '../store/incidents.ts';
-import {
-  context,
-  divider,
-  escapeText,
-  header,
-  type MessageBlock,
-  mention,
-  milliseconds,
-  section,
-  when,
-} from './kit.ts';
+import { context, divider, header, type MessageBlock, section } from './kit.ts';
+import { escapeText, mention, milliseconds, when } from './text.ts';
 
 /** App Home: what is open, and what was lately. */
 export function homeView(incidents: Incident[], titles: Record<string, string>): HomeView {

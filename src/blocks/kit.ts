@@ -6,11 +6,11 @@ import type {
   RichTextElement,
   RichTextSection,
 } from '@slack/types';
+import { clean, clip, clipMarkup, oneLine } from './text.ts';
 
 /**
- * The one place that knows Slack's limits and how to make outside text harmless. Text from outside goes into
- * `plain_text` or `rich_text` (which parse nothing) through `clean`; mrkdwn is for our own words and goes through
- * `mrkdwn`, with every outside part of it escaped by `escapeText`.
+ * The one place that knows Slack's limits. Text from outside goes into `plain_text` or `rich_text`, which parse
+ * nothing; mrkdwn is for our own words, with every outside part of it made harmless by `escapeText`.
  */
 export type MessageBlock = KnownBlock | DataVisualizationBlock;
 
@@ -47,37 +47,20 @@ export const LIMITS = {
   chartPoints: 12,
   text: 3_900,
   richText: 2_900,
+  blocks: 50,
+  /** Of all blocks as JSON. Slack names no number; messages of 13,200 characters have been refused. */
+  message: 12_000,
 } as const;
 
-// C0 and C1 controls, bidirectional overrides and isolates, zero-width characters and the byte order mark: nothing
-// that could make quoted text look like ours. Newline and tab stay.
-const UNSAFE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it removes.
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
-
-/** Outside text for plain_text and rich_text. */
-export function clean(text: string): string {
-  return text.replace(UNSAFE, '');
-}
-
-/** Outside text for mrkdwn: no mention, no link, no look-alike. */
-export function escapeText(text: string): string {
-  return clean(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
-
-/** Cuts to at most `max` UTF-16 units with an ellipsis, never through a surrogate pair. */
-export function clip(text: string, max: number): string {
-  if (text.length <= max) return text;
-  const cut = text.slice(0, max - 1);
-  return `${/[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut}…`;
-}
+/** Shown where the outside gave nothing: Slack refuses empty text. */
+const NOTHING = '–';
 
 export function plain(text: string, max: number) {
-  return { type: 'plain_text' as const, text: clip(clean(text), max) || ' ', emoji: false };
+  return { type: 'plain_text' as const, text: clip(oneLine(text), max) || NOTHING, emoji: false };
 }
 
 export function mrkdwn(text: string, max: number = LIMITS.section) {
-  return { type: 'mrkdwn' as const, text: clip(text, max) || ' ', verbatim: true };
+  return { type: 'mrkdwn' as const, text: clipMarkup(text, max).trim() || NOTHING, verbatim: true };
 }
 
 export function header(text: string): MessageBlock {
@@ -118,7 +101,7 @@ export function button(actionId: string, text: string, value: string, options: B
     text: plain(text, LIMITS.button),
     value: clip(value, 2_000),
     ...(options.style ? { style: options.style } : {}),
-    ...(options.label ? { accessibility_label: clip(clean(options.label), LIMITS.button) } : {}),
+    ...(options.label ? { accessibility_label: clip(oneLine(options.label), LIMITS.button) || text } : {}),
     ...(options.confirm ? { confirm: confirmation(options.confirm, options.style) } : {}),
   };
 }
@@ -140,7 +123,11 @@ type Style = { bold?: true; italic?: true; code?: true };
 
 /** A run of outside or own text inside rich_text; nothing in it is parsed. */
 export function span(text: string, style?: Style): RichTextElement {
-  return { type: 'text', text: clip(clean(text), LIMITS.richText) || ' ', ...(style ? { style } : {}) };
+  return {
+    type: 'text',
+    text: clip(clean(text.replace(/\s+/g, ' ')), LIMITS.richText) || NOTHING,
+    ...(style ? { style } : {}),
+  };
 }
 
 export function richSection(...elements: RichTextElement[]): RichTextSection {
@@ -151,108 +138,38 @@ export function rich(...elements: RichTextElement[]): MessageBlock {
   return { type: 'rich_text', elements: [richSection(...elements)] };
 }
 
-/** A bulleted list of outside or own text. */
-export function bullets(lines: (string | RichTextElement[])[]): MessageBlock {
-  const items = lines.map((line) =>
-    richSection(...(typeof line === 'string' ? [span(clip(line, 600))] : line)),
-  );
-  return { type: 'rich_text', elements: [{ type: 'rich_text_list', style: 'bullet', elements: items }] };
-}
-
-export function preformatted(text: string): MessageBlock {
+/** A bulleted list of outside or own text, under a heading when one is given; at most `max` characters an item. */
+export function bullets(lines: string[], heading?: string, max = 400): MessageBlock {
+  const items = lines.map((line) => richSection(span(clip(line, max))));
   return {
     type: 'rich_text',
     elements: [
-      {
-        type: 'rich_text_preformatted',
-        elements: [{ type: 'text', text: clip(clean(text), LIMITS.richText) || ' ' }],
-      },
+      ...(heading ? [richSection(span(heading, { bold: true }))] : []),
+      { type: 'rich_text_list', style: 'bullet', elements: items },
     ],
   };
 }
 
-/** A time in the reader's own zone. */
-export function when(at: Date, format = '{time_secs}'): string {
-  const fallback = at.toISOString().slice(11, 19);
-  return `<!date^${Math.floor(at.getTime() / 1_000)}^${format}|${fallback} UTC>`;
+export function preformatted(text: string): MessageBlock {
+  const content = { type: 'text' as const, text: clip(clean(text), LIMITS.richText) || NOTHING };
+  return { type: 'rich_text', elements: [{ type: 'rich_text_preformatted', elements: [content] }] };
 }
 
-/** A Slack user or user group as a mention; a mention inside a block that is edited notifies nobody again. */
-export function mention(id: string): string {
-  if (/^[UW][A-Z0-9]+$/.test(id)) return `<@${id}>`;
-  if (/^S[A-Z0-9]+$/.test(id)) return `<!subteam^${id}>`;
-  return id === 'latency-bot' ? 'Latency Bot' : escapeText(id);
-}
-
-/** Milliseconds as people say them: "850 ms", "4.2 s", "3 min 10 s". */
-export function milliseconds(ms: number | null | undefined): string {
-  if (ms === null || ms === undefined || !Number.isFinite(ms)) return 'not measured';
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
-  const minutes = Math.floor(ms / 60_000);
-  if (minutes < 60) return `${minutes} min ${Math.floor((ms % 60_000) / 1_000)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-export function percent(ratio: number | null): string {
-  return ratio === null ? 'unknown' : `${Math.round(ratio * 100)} %`;
-}
-
-export interface Series {
-  name: string;
-  values: number[];
-}
-
-/** A grouped bar chart, or the same as aligned text for a workspace that refuses the chart block. */
-export function barChart(
-  title: string,
-  categories: string[],
-  series: Series[],
-  unit: string,
-  charts: boolean,
-): MessageBlock[] {
-  const shown = categories.slice(0, LIMITS.chartPoints);
-  if (shown.length === 0 || series.length === 0) return [];
-  if (!charts) return [preformatted(textChart(title, shown, series, unit))];
-  const labels = uniqueLabels(shown);
-  const at = (values: number[], i: number) => round(values[i] ?? 0);
-  return [
-    {
-      type: 'data_visualization',
-      title: clip(clean(title), LIMITS.chartTitle),
-      chart: {
-        type: 'bar',
-        series: series.map((one) => ({
-          name: clip(clean(one.name), LIMITS.chartLabel),
-          data: labels.map((label, i) => ({ label, value: at(one.values, i) })),
-        })),
-        axis_config: { categories: labels, y_label: clip(unit, LIMITS.chartTitle) },
-      },
-    },
-  ];
-}
-
-function textChart(title: string, categories: string[], series: Series[], unit: string): string {
-  const width = Math.max(...categories.map((name) => name.length));
-  const rows = categories.map((name, i) => {
-    const values = series.map((one) => `${one.name} ${round(one.values[i] ?? 0)}`).join(', ');
-    return `${name.padEnd(width)}  ${values}`;
-  });
-  return [`${title} (${unit})`, ...rows].join('\n');
-}
-
-/** Slack wants category labels of 1 to 20 characters, all different. */
-function uniqueLabels(names: string[]): string[] {
-  const seen = new Set<string>();
-  return names.map((name) => {
-    const base = clip(clean(name), LIMITS.chartLabel) || '?';
-    let label = base;
-    for (let n = 2; seen.has(label); n++) label = `${base.slice(0, LIMITS.chartLabel - 4)} (${n})`;
-    seen.add(label);
-    return label;
-  });
-}
-
-function round(value: number): number {
-  return Number.isFinite(value) ? Math.round(value * 100) / 100 : 0;
+/**
+ * A message that Slack takes: `tail` (buttons, provenance) always stays, the blocks before it as far as they fit, in
+ * their order.
+ */
+export function fitBlocks(body: MessageBlock[], tail: MessageBlock[]): MessageBlock[] {
+  const note = context('_The rest does not fit into a Slack message; it is kept with the incident._');
+  const size = (blocks: MessageBlock[]) => JSON.stringify(blocks).length;
+  if (size([...body, ...tail]) <= LIMITS.message && body.length + tail.length <= LIMITS.blocks) {
+    return [...body, ...tail];
+  }
+  const kept: MessageBlock[] = [];
+  for (const block of body) {
+    const next = [...kept, block, note, ...tail];
+    if (size(next) > LIMITS.message || next.length > LIMITS.blocks) continue;
+    kept.push(block);
+  }
+  return [...kept, note, ...tail];
 }

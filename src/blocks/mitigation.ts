@@ -3,23 +3,21 @@ import {
   actions,
   bullets,
   button,
-  clip,
   context,
-  escapeText,
+  fitBlocks,
   type MessageBlock,
-  mention,
   type Rendered,
   rich,
   section,
   span,
-  when,
 } from './kit.ts';
+import { clip, escapeText, mention, when } from './text.ts';
 
-const STATE_LINES: Record<MitigationView['state'], string> = {
+const STATES: Record<MitigationView['state'], string> = {
   proposed: 'On offer',
   withdrawn: 'Withdrawn',
   requested: 'Waiting for approval',
-  denied: 'Denied',
+  denied: 'Denied, nothing was done',
   expired: 'Expired, nothing was done',
   approved: 'Approved, about to start',
   executing: 'Running',
@@ -31,50 +29,63 @@ const STATE_LINES: Record<MitigationView['state'], string> = {
   'not-recovered': 'Done, latency did not recover',
 };
 
+/** What a person may do next, where the card itself offers nothing. */
+const NEXT: Partial<Record<MitigationView['state'], string>> = {
+  expired: 'Look again on the incident card offers it anew, if it is still needed.',
+  failed: 'Look again on the incident card shows what is left to do.',
+  'target-changed': 'Look again on the incident card offers what is there now.',
+  'not-recovered': 'Look again on the incident card for what else is slow.',
+};
+
+/** How far a change is, in words. */
+export function mitigationState(row: MitigationView): string {
+  return STATES[row.state];
+}
+
 /** The approval card of one mitigation, edited in place from request to outcome. Null while it was never asked for. */
 export function mitigationMessage(view: IncidentView, row: MitigationView): Rendered | null {
   if (row.requestedAt === null && row.state !== 'target-changed') return null;
-  const state = STATE_LINES[row.state];
-  const blocks: MessageBlock[] = [
-    rich(span(`${state}: `, { bold: true }), span(row.title)),
-    rich(span('Target: ', { bold: true }), span(row.description)),
+  const open = row.state === 'requested' && view.incident.state !== 'resolved';
+  const body: MessageBlock[] = [
+    rich(span(`${STATES[row.state]}: `, { bold: true }), span(clip(row.title, 300))),
+    rich(span('Target: ', { bold: true }), span(clip(row.description, 600))),
   ];
+  if (row.detail) body.push(rich(span('Outcome: ', { bold: true }), span(clip(row.detail, 600))));
+  if (row.reason) body.push(rich(span('Why: ', { bold: true }), span(clip(row.reason, 500))));
   if (row.dryRunLines.length > 0) {
-    blocks.push(
-      bullets(
-        row.dryRunLines
-          .slice(0, 12)
-          .map((line) => [span('Dry run: ', { bold: true }), span(clip(line, 400))]),
-      ),
-    );
+    body.push(bullets(row.dryRunLines.slice(0, 10), 'Dry run, as seen when it was asked for', 240));
   }
-  blocks.push(section(people(view, row)));
-  if (row.reason) blocks.push(rich(span('Reason: ', { bold: true }), span(row.reason)));
-  if (row.detail) blocks.push(rich(span('Outcome: ', { bold: true }), span(row.detail)));
-  if (row.state === 'requested') blocks.push(decisionButtons(row));
-  blocks.push(context(`Mitigation ${row.id} · risk: ${row.risk} · undo: ${escapeText(row.undo)}`));
-  return { text: escapeText(clip(`${state}: ${row.title}`, 1_000)), blocks };
+  body.push(section(`*Risk* ${row.risk}. *Undo* ${escapeText(clip(row.undo, 300))}`));
+  const tail: MessageBlock[] = [section(people(view, row).join('\n'))];
+  if (open) tail.push(decisionButtons(row));
+  const next = NEXT[row.state];
+  tail.push(context(`Mitigation ${row.id}${next ? ` · ${next}` : ''}`));
+  return { text: spoken(view, row, open), blocks: fitBlocks(body, tail) };
 }
 
-function people(view: IncidentView, row: MitigationView): string {
+function people(view: IncidentView, row: MitigationView): string[] {
   const lines: string[] = [];
   if (row.requestedBy && row.requestedAt) {
     lines.push(`*Asked for by* ${mention(row.requestedBy)} ${when(row.requestedAt)}`);
   }
   if (row.state === 'requested') {
-    const policy = view.service.approvals;
     const given = row.approvals.filter((approval) => approval.decision === 'approve').length;
-    const self = policy.requesterMayApprove ? '' : ', not by the one who asked';
-    lines.push(
-      `*May be approved by* ${policy.approvers.map(mention).join(', ')}${self} (${given} of ${row.quorum} given)`,
-    );
-    if (row.expiresAt) lines.push(`*Expires* ${when(row.expiresAt)}`);
+    lines.push(`*May be approved by* ${approversOf(view)} (${given} of ${row.quorum} given)`);
+    if (row.expiresAt) lines.push(`*Expires* ${when(row.expiresAt)}, then nothing is done`);
   }
   for (const approval of row.approvals) {
     const verb = approval.decision === 'approve' ? 'Approved by' : 'Denied by';
     lines.push(`*${verb}* ${mention(approval.userId)} ${when(approval.decidedAt)}`);
   }
-  return lines.join('\n') || '_Nobody asked for it._';
+  return lines.length > 0 ? lines : ['_Nobody asked for it._'];
+}
+
+function approversOf(view: IncidentView): string {
+  const policy = view.service.approvals;
+  const named = policy.approvers.slice(0, 10).map(mention);
+  const more = policy.approvers.length > 10 ? [`${policy.approvers.length - 10} more`] : [];
+  const self = policy.requesterMayApprove ? '' : ', not by the one who asked';
+  return `${[...named, ...more].join(', ') || 'nobody'}${self}`;
 }
 
 function decisionButtons(row: MitigationView): MessageBlock {
@@ -85,10 +96,32 @@ function decisionButtons(row: MitigationView): MessageBlock {
       label: `Approve: ${row.title}`,
       confirm: {
         title: `${row.verb} now?`,
-        text: clip(`${row.description}. ${row.dryRunLines[0] ?? ''} Undo: ${row.undo}`, 300),
+        text: confirmText(row),
         confirm: row.verb,
       },
     }),
     button('deny-mitigation', 'Deny', value, { label: `Deny: ${row.title}` }),
   ]);
+}
+
+/** Target, effect and undo each keep a share of the 300 characters. */
+function confirmText(row: MitigationView): string {
+  const effect = clip(row.dryRunLines[0] ?? '', 80);
+  return `${clip(row.description, 100)}. ${effect} Undo: ${clip(row.undo, 100)}`;
+}
+
+/** The message as a screen reader gives it: what, where, effect, who is asked, the choices. */
+function spoken(view: IncidentView, row: MitigationView, open: boolean): string {
+  const plain = (text: string, max: number) => escapeText(clip(text, max));
+  const parts = [
+    `INC-${row.incidentId}. ${STATES[row.state]}: ${plain(row.title, 300)}.`,
+    `Target: ${plain(row.description, 400)}.`,
+    ...(row.detail ? [`Outcome: ${plain(row.detail, 400)}.`] : []),
+  ];
+  if (open) {
+    if (row.dryRunLines[0]) parts.push(`Dry run: ${plain(row.dryRunLines[0], 240)}`);
+    if (row.reason) parts.push(`Why: ${plain(row.reason, 500)}.`);
+    parts.push(`May be approved by ${approversOf(view)}. Choices: Approve, Deny.`);
+  }
+  return clip(parts.join(' '), 3_800);
 }

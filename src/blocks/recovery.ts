@@ -1,18 +1,17 @@
 import type { IncidentView, MitigationView } from '../incidents/view.ts';
-import { ledgerChart } from './charts.ts';
+import { barChart } from './bar-chart.ts';
+import { ledgerChart, viewName } from './charts.ts';
 import {
   actions,
-  barChart,
   button,
   context,
   fields,
+  fitBlocks,
   type MessageBlock,
-  milliseconds,
-  percent,
   type Rendered,
   section,
-  when,
 } from './kit.ts';
+import { milliseconds, percent, when } from './text.ts';
 
 /** Before and after one mitigation; null until the first look at recovery is there. */
 export function recoveryMessage(
@@ -27,7 +26,7 @@ export function recoveryMessage(
   if (!before || !after || !last) return null;
   const { thresholds } = view.service;
   const words = sentence(row);
-  const blocks: MessageBlock[] = [
+  const body: MessageBlock[] = [
     section(`*${words}*`),
     fields([
       `*p95 before*\n${milliseconds(before.scope.p95Ms)}`,
@@ -46,21 +45,24 @@ export function recoveryMessage(
     ),
     context(`Check ${checks.length}, ${when(last.finishedAt ?? last.startedAt)} · mitigation ${row.id}`),
   ];
+  const tail: MessageBlock[] = [];
   if (row.state === 'verified' && view.incident.state !== 'resolved') {
-    blocks.push(
+    tail.push(
       actions(`recovered:${row.id}:${view.incident.revision}`, [
         button('resolve-incident', 'Resolve the incident', String(view.incident.id), { style: 'primary' }),
       ]),
     );
   }
-  const text = `${words} p95 ${milliseconds(before.scope.p95Ms)} before, ${milliseconds(after.scope.p95Ms)} after.`;
-  return { text, blocks };
+  const objective = milliseconds(thresholds.baselineP95Ms);
+  const text =
+    `INC-${view.incident.id}: ${words} p95 ${milliseconds(before.scope.p95Ms)} before, ` +
+    `${milliseconds(after.scope.p95Ms)} after (objective ${objective}).`;
+  return { text, blocks: fitBlocks(body, tail) };
 }
 
 function sentence(row: MitigationView): string {
   if (row.state === 'verified') return 'Latency recovered.';
-  if (row.state === 'not-recovered')
-    return 'Latency did not recover. The cause list above is where to go on.';
+  if (row.state === 'not-recovered') return 'Latency did not recover. Look again for what else is slow.';
   return 'Not recovered yet; looking again in a moment.';
 }
 
@@ -74,7 +76,7 @@ function p95Chart(before: ByView, after: ByView, view: IncidentView, charts: boo
     .sort((a, b) => (before[b]?.p95Ms ?? 0) - (before[a]?.p95Ms ?? 0));
   return barChart(
     'p95 before and after',
-    names.map((name) => view.service.views[name] ?? name),
+    names.map((name) => viewName(view.service, name)),
     [
       { name: 'before', values: names.map((name) => before[name]?.p95Ms ?? 0) },
       { name: 'after', values: names.map((name) => after[name]?.p95Ms ?? 0) },

@@ -1,6 +1,7 @@
 import type { ModalView } from '@slack/types';
 import type { MitigationView } from '../incidents/view.ts';
-import { bullets, clip, context, escapeText, LIMITS, plain, rich, section, span } from './kit.ts';
+import { bullets, context, plain, rich, section, span } from './kit.ts';
+import { escapeText } from './text.ts';
 
 export const REQUEST_DIALOG = 'request-mitigation-dialog';
 export const REASON_BLOCK = 'reason';
@@ -8,7 +9,7 @@ export const REASON_INPUT = 'reason';
 
 /** Shows what a mitigation would do and asks for a reason. Submitting asks for approval; it does not act. */
 export function requestDialog(row: MitigationView): ModalView {
-  const dryRun = row.dryRunLines.slice(0, 15).map((line) => clip(line, 400));
+  const dryRun = row.dryRunLines.slice(0, 15);
   return {
     type: 'modal',
     callback_id: REQUEST_DIALOG,
@@ -47,6 +48,6 @@ export function refusedDialog(text: string): ModalView {
     type: 'modal',
     title: plain('Not asked for', 24),
     close: plain('Close', 24),
-    blocks: [section(clip(text, LIMITS.section)) as ModalView['blocks'][number]],
+    blocks: [section(text) as ModalView['blocks'][number]],
   };
 }

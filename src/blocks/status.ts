@@ -1,5 +1,5 @@
 import type { Incident } from '../store/incidents.ts';
-import { escapeText, mention, milliseconds, when } from './kit.ts';
+import { escapeText, mention, milliseconds, when } from './text.ts';
 
 /** The private answer to `/latency status`. */
 export function statusText(incidents: Incident[], services: { id: string; title: string }[]): string {
