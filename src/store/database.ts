@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { BotError } from '../errors.ts';
+import { storableText } from './storable.ts';
 
 // The store speaks JavaScript numbers for bigint: ids and counters stay far below 2^53.
 const types: pg.CustomTypesConfig = {
@@ -50,7 +51,7 @@ export async function openDatabase(url: string, onError: (error: Error) => void)
     });
   }
   return {
-    query: (text, values) => pool.query(text, values),
+    ...storing(pool),
     transaction: (work) => transaction(pool, work),
     dedicated: async () => {
       const client = new pg.Client({
@@ -66,12 +67,23 @@ export async function openDatabase(url: string, onError: (error: Error) => void)
   };
 }
 
+/** Texts from outside may hold what PostgreSQL refuses; an alert must not be lost for it. */
+function storing(connection: pg.Pool | pg.ClientBase): Db {
+  return {
+    query: (text, values) =>
+      connection.query(
+        text,
+        values?.map((value) => (typeof value === 'string' ? storableText(value) : value)),
+      ),
+  };
+}
+
 async function transaction<T>(pool: pg.Pool, work: (db: Db) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
     await client.query('begin');
-    const result = await work(client);
+    const result = await work(storing(client));
     await client.query('commit');
     return result;
   } catch (error) {

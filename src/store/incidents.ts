@@ -1,4 +1,5 @@
 import type { Db } from './database.ts';
+import { storableJson } from './storable.ts';
 
 export type IncidentState = 'investigating' | 'monitoring' | 'resolved';
 
@@ -98,7 +99,7 @@ export async function addAlert(db: Db, incidentId: number, alert: Alert): Promis
     alert.source,
     alert.title,
     alert.actor,
-    JSON.stringify(alert.data ?? {}),
+    storableJson(alert.data ?? {}),
   ]);
 }
 

@@ -1,4 +1,5 @@
 import type { Db } from './database.ts';
+import { storableJson } from './storable.ts';
 
 export type MitigationState =
   | 'proposed'
@@ -162,9 +163,9 @@ export async function replaceProposals(
       p.kind,
       p.title,
       p.risk,
-      JSON.stringify(p.target),
+      storableJson(p.target),
       p.targetHash,
-      JSON.stringify(p.dryRun),
+      storableJson(p.dryRun),
     ]);
   }
 }
@@ -204,7 +205,7 @@ export async function markRequested(
     values.reason,
     values.quorum,
     values.expiryMs,
-    JSON.stringify(values.dryRun),
+    storableJson(values.dryRun),
   ]);
   return rows[0] ?? null;
 }

@@ -1,6 +1,7 @@
 import type { Diagnosis } from '../diagnosis/diagnosis.ts';
 import type { ProbeOutcome } from '../probes/probe.ts';
 import type { Db } from './database.ts';
+import { storableJson } from './storable.ts';
 
 /** One pass of the runbook. */
 export interface Run {
@@ -144,7 +145,7 @@ export async function saveReport(db: Db, runId: number, outcome: ProbeOutcome): 
     Math.round(outcome.durationMs),
     answered ? null : outcome.reason,
     answered ? null : outcome.code,
-    answered ? JSON.stringify(outcome.report) : null,
+    answered ? storableJson(outcome.report) : null,
   ]);
   return rowCount === 1;
 }
@@ -156,7 +157,7 @@ export async function reportsOf(db: Db, runId: number): Promise<ReportRow[]> {
 
 /** Closes a run with its diagnosis, once; null when somebody else did. */
 export async function finishRun(db: Db, id: number, diagnosis: Diagnosis): Promise<Run | null> {
-  const { rows } = await db.query<Run>(FINISH, [id, JSON.stringify(diagnosis)]);
+  const { rows } = await db.query<Run>(FINISH, [id, storableJson(diagnosis)]);
   return rows[0] ?? null;
 }
 

@@ -1,4 +1,5 @@
 import type { Db } from './database.ts';
+import { storableJson } from './storable.ts';
 
 /** One line of an incident's story. `data` holds the facts; blocks/ turns them into words. */
 export interface TimelineEntry {
@@ -22,7 +23,7 @@ export async function addTimeline(
   actor: string,
   data: Record<string, unknown> = {},
 ): Promise<void> {
-  await db.query(ADD, [incidentId, kind, actor, JSON.stringify(data)]);
+  await db.query(ADD, [incidentId, kind, actor, storableJson(data)]);
   await touchIncident(db, incidentId);
 }
 
