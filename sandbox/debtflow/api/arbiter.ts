@@ -9,6 +9,8 @@ const MIN_RESPAWN_MS = 500;
 
 /** Keeps the wanted number of workers alive, as Gunicorn's arbiter does. */
 export interface Arbiter {
+  /** Resolves when the configured number of workers have booted. */
+  booted: Promise<void>;
   /** TTIN and TTOU: one worker more or less, never below one. */
   adjust(by: 1 | -1): void;
   /** HUP: the configured number of fresh workers; the old ones finish what they do. */
@@ -22,10 +24,19 @@ export function startArbiter(config: ApiConfig, log: LogFile, metrics: ApiMetric
   const listening = inheritedSocket();
   let wanted = config.workers;
   let stopped: (() => void) | null = null;
+  let booting = config.workers;
+  let allBooted: () => void = () => undefined;
+  const booted = new Promise<void>((done) => {
+    allBooted = done;
+  });
   const serving = () => [...workers].filter((worker) => !worker.isRetiring());
 
   function boot(): void {
     const worker = bootWorker(config.workerScript, listening, {
+      booted() {
+        booting -= 1;
+        if (booting === 0) allBooted();
+      },
       requested: metrics.requested,
       answered(request) {
         metrics.answered(request);
@@ -57,6 +68,7 @@ export function startArbiter(config: ApiConfig, log: LogFile, metrics: ApiMetric
   balance();
   const watching = setInterval(() => killStuck(workers, config.timeoutMs, log), WATCH_EVERY_MS);
   return {
+    booted,
     adjust(by) {
       wanted = Math.max(1, wanted + by);
       balance();

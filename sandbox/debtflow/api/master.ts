@@ -42,5 +42,7 @@ process.on('disconnect', () => {
   rmSync(config.pidFile, { force: true });
   process.exit(1);
 });
+// Users that came earlier would find a queue, and a baseline that looks like an incident.
+await arbiter.booted;
 const ready: ReadyMessage = { type: 'ready', metricsPort: port };
 process.send?.(ready, undefined, {}, () => undefined); // gone already: 'disconnect' says so

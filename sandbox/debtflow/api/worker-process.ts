@@ -15,6 +15,8 @@ export interface WorkerProcess {
 
 /** What the master wants to know of a worker. */
 export interface WorkerEvents {
+  /** It waits for its first connection. */
+  booted(): void;
   requested(view: string, method: string): void;
   answered(request: Answered): void;
   broken(error: Error): void;
@@ -26,6 +28,7 @@ export function bootWorker(script: string, listening: object, events: WorkerEven
   const child = fork(script, [], { execArgv: process.execArgv, stdio: 'inherit' });
   let busySince: number | null = Date.now();
   let retiring = false;
+  let booted = false;
 
   function send(message: MasterMessage): void {
     const handle = message.type === 'listen' ? (listening as never) : undefined;
@@ -46,6 +49,8 @@ export function bootWorker(script: string, listening: object, events: WorkerEven
         break;
       case 'idle':
         busySince = null;
+        if (!booted) events.booted();
+        booted = true;
         send({ type: retiring ? 'quit' : 'listen' });
         break;
     }

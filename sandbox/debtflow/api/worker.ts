@@ -19,9 +19,10 @@ const config = JSON.parse(process.env[CONFIG_VARIABLE] ?? '{}') as ApiConfig;
 process.title = 'gunicorn: worker [debtflow-api]';
 
 const database = openDatabase(config);
+let answering: Promise<void> = Promise.resolve();
 const http = createHttpServer({ keepAlive: false }, (request, response) => {
   response.setHeader('Connection', 'close');
-  void answer(request, response, database, tell);
+  answering = answer(request, response, database, tell);
 });
 const acceptor = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
   acceptor.close();
@@ -33,7 +34,9 @@ let quitting = false;
 function serve(socket: Socket): void {
   busy = true;
   tell({ type: 'accepted' });
-  socket.once('close', () => {
+  socket.once('close', async () => {
+    // A client that gave up closes early; the view goes on, and the worker with it.
+    await answering;
     busy = false;
     if (quitting) quit();
     else tell({ type: 'idle' });

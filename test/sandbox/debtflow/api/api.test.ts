@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -72,6 +73,22 @@ test('each worker takes one request; the others wait in the listen queue and non
   });
   expect((await Promise.all(requests)).map((response) => response.status)).toEqual(Array(6).fill(200));
   expect(listenQueue(port)).toBe(0);
+});
+
+test('a client that gives up does not free its worker before the view is done', async () => {
+  await start({ workers: 1 });
+  await withLockedAccount(async () => {
+    const write = request(`${api.url}/api/accounts/${account}/`, { method: 'PATCH', agent: false });
+    write.once('error', () => undefined); // our own abort
+    write.end('{"status":"assigned"}');
+    await vi.waitFor(async () => expect(await lockWaiters()).toBe(1), 5_000);
+    write.destroy();
+    const read = detail(3).then(() => 'answered');
+    await vi.waitFor(() => expect(listenQueue(Number(new URL(api.url).port))).toBe(1), 5_000);
+    expect(await Promise.race([read, lockWaiters()])).toBe(1);
+  });
+  expect((await detail(3)).status).toBe(200);
+  expect(readFileSync(api.logFile, 'utf8')).not.toContain('Connection terminated');
 });
 
 async function lockWaiters(): Promise<number> {
