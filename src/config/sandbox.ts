@@ -7,13 +7,13 @@ export interface DebtflowAddresses {
   metricsUrl: string;
 }
 
-/** Names of the routes as the runbook's readers know them. */
+/** What people call the routes; short, because a chart's label has 20 characters. */
 const VIEWS = {
-  'account-list': 'AccountViewSet list',
-  'account-detail': 'AccountViewSet detail',
-  'payment-list': 'PaymentViewSet list',
-  'activity-list': 'ActivityViewSet list',
-  'analytics-summary': 'AnalyticsView',
+  'account-list': 'Account list',
+  'account-detail': 'Account detail',
+  'payment-list': 'Payments',
+  'activity-list': 'Activities',
+  'analytics-summary': 'Analytics summary',
 };
 
 /** The configuration of a start without any: the sandbox's DebtFlow, and its three users. */
