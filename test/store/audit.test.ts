@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { appendAudit, firstBrokenLink } from '../../src/store/audit.ts';
+import { type Database, migrate, openDatabase } from '../../src/store/database.ts';
+import { createTestDatabase, type TestDatabase } from '../helpers/test-database.ts';
+
+let store: TestDatabase;
+let db: Database;
+beforeAll(async () => {
+  store = await createTestDatabase();
+  db = await openDatabase(store.appUrl, () => undefined);
+  await migrate(db, () => undefined);
+});
+afterAll(async () => {
+  await db.close();
+  await store.close();
+});
+
+const append = (n: number) =>
+  db.transaction((tx) => {
+    const entry = {
+      actor: `U${n}`,
+      kind: 'mitigation.approve',
+      subject: `mitigation:${n}`,
+      body: { version: n },
+    };
+    return appendAudit(tx, entry);
+  });
+
+/** Does what nobody may: changes the log behind the back of its triggers. */
+async function tamper(sql: string): Promise<void> {
+  await store.query('alter table audit disable trigger user');
+  await store.query(sql);
+  await store.query('alter table audit enable trigger user');
+}
+
+beforeEach(async () => {
+  await tamper('delete from audit');
+  for (let n = 1; n <= 6; n += 1) await append(n);
+});
+
+test('the chain of an untouched log is whole, whatever the time zone of the reader', async () => {
+  expect(await firstBrokenLink(db)).toBeNull();
+  await store.query(`alter role ${store.appRole} set timezone to 'Asia/Kolkata'`);
+  const elsewhere = await openDatabase(store.appUrl, () => undefined);
+  try {
+    expect(await firstBrokenLink(elsewhere)).toBeNull();
+  } finally {
+    await elsewhere.close();
+  }
+});
+
+test('fifty writers at once leave no gap and no fork', async () => {
+  await Promise.all(Array.from({ length: 50 }, (_, n) => append(n)));
+  const { rows } = await db.query<{ n: number; last: number }>(
+    'select count(*) as n, max(seq) as last from audit',
+  );
+  expect(rows[0]).toEqual({ n: 56, last: 56 });
+  expect(await firstBrokenLink(db)).toBeNull();
+});
+
+test('the chain is followed past its first thousand links', async () => {
+  await db.transaction(async (tx) => {
+    for (let n = 7; n <= 1_005; n += 1) {
+      await appendAudit(tx, { actor: 'U1', kind: 'x', subject: 'y', body: {} });
+    }
+  });
+  expect(await firstBrokenLink(db)).toBeNull();
+  await tamper(`update audit set body = replace(body, '"y"', '"z"') where seq = 1003`);
+  expect(await firstBrokenLink(db)).toBe(1_003);
+});
+
+test.each([
+  ['one byte of a body', `update audit set body = replace(body, 'U3', 'U9') where seq = 3`, 3],
+  ['the actor beside the body', `update audit set actor = 'U9' where seq = 3`, 3],
+  ['the kind beside the body', `update audit set kind = 'mitigation.deny' where seq = 4`, 4],
+  ['the subject beside the body', `update audit set subject = 'mitigation:7' where seq = 4`, 4],
+  ['the time', `update audit set at = at - interval '1 microsecond' where seq = 5`, 5],
+  ['a deleted row', 'delete from audit where seq = 2', 2],
+  ['the deleted first row', 'delete from audit where seq = 1', 1],
+  [
+    'a copy at the end',
+    'insert into audit select 7, at, actor, kind, subject, body, prev, hash from audit where seq = 6',
+    7,
+  ],
+  [
+    'two rows that changed places',
+    'update audit set seq = -seq where seq in (3, 4); update audit set seq = 7 + seq where seq < 0',
+    3,
+  ],
+  [
+    'a row rewritten together with its hash',
+    `update audit set actor = 'U9', body = replace(body, 'U3', 'U9'),
+       hash = sha256(prev || convert_to('3' || replace(body, 'U3', 'U9'), 'utf8')) where seq = 3`,
+    4,
+  ],
+  [
+    'a body that is no JSON, together with its hash',
+    `update audit set body = 'x', hash = sha256(prev || convert_to('6x', 'utf8')) where seq = 6`,
+    6,
+  ],
+])('finds %s', async (_what, sql, seq) => {
+  await tamper(sql);
+  expect(await firstBrokenLink(db)).toBe(seq);
+});
+
+test.each(['update audit set actor = actor', 'delete from audit', 'truncate audit'])(
+  'refuses: %s',
+  async (sql) => {
+    await expect(db.query(sql)).rejects.toThrow(/append-only/);
+    await expect(store.query(sql)).rejects.toThrow(/append-only/);
+    expect(await firstBrokenLink(db)).toBeNull();
+  },
+);
+
+test('what is rolled back leaves no trace and no gap', async () => {
+  const failing = db.transaction(async (tx) => {
+    await appendAudit(tx, { actor: 'U1', kind: 'x', subject: 'y', body: {} });
+    throw new Error('no');
+  });
+  await expect(failing).rejects.toThrow('no');
+  await append(7);
+  const { rows } = await db.query<{ seq: number }>('select max(seq) as seq from audit');
+  expect(rows[0]?.seq).toBe(7);
+  expect(await firstBrokenLink(db)).toBeNull();
+});
