@@ -1,19 +1,21 @@
-import { useCallback, useMemo, useState } from 'react';
+import { use, useCallback, useMemo } from 'react';
 import { Announcer } from './components/announcer.tsx';
 import { ChannelView } from './components/channel-view.tsx';
 import { DebtFlowPanel } from './components/debtflow-panel.tsx';
 import { HomeView } from './components/home-view.tsx';
 import { ModalView } from './components/modal-view.tsx';
-import { type Directory, DirectoryContext, PageContext } from './components/page-context.ts';
+import { DirectoryContext, PageContext } from './components/page-context.ts';
 import { Sidebar } from './components/sidebar.tsx';
-import { type Tab, TabBar } from './components/tab-bar.tsx';
+import { TabBar } from './components/tab-bar.tsx';
 import { ThreadPane } from './components/thread-pane.tsx';
 import { act } from './model/act.ts';
+import { useDirectory } from './model/directory.ts';
+import { useNavigation } from './model/navigation.ts';
 import { useStored } from './model/stored.ts';
 import { useWorkspace } from './model/stream.ts';
-import { type Theme, useTheme } from './model/theme.ts';
+import { useTheme } from './model/theme.ts';
 import { useUnread } from './model/unread.ts';
-import type { Deed, Workspace } from './model/wire.ts';
+import type { Deed } from './model/wire.ts';
 
 /** Whom the page opens as. */
 const FIRST_USER = 'UONCALL';
@@ -26,27 +28,17 @@ export function App() {
   const [as, setAs] = useStored('latency-bot:as', FIRST_USER, sessionStorage);
   const { theme, toggle } = useTheme();
   const { workspace, connected } = useWorkspace(as);
-  const [chosen, setChosen] = useState<string | null>(null);
-  const [thread, setThread] = useState<{ channel: string; ts: string } | null>(null);
-  const [tab, setTab] = useState<Tab>('chat');
-
+  const navigation = useNavigation();
+  const { thread, tab, openThread } = navigation;
+  const place = navigation.place ?? workspace?.channels[0]?.id ?? '';
+  const unread = useUnread(workspace, place);
+  const directory = useDirectory(workspace, theme);
   const perform = useCallback((deed: Deed) => act(as, deed), [as]);
-  const openThread = useCallback((channel: string, ts: string) => {
-    setThread({ channel, ts });
-    setTab('thread');
-  }, []);
   const page = useMemo(
     () => workspace && { workspace, as, perform, openThread },
     [workspace, as, perform, openThread],
   );
-  const directory = useDirectory(workspace, theme);
-  const place = chosen ?? workspace?.channels[0]?.id ?? '';
-  const unread = useUnread(workspace, place);
-
-  if (!page || !workspace) return <Loading />;
-  const channel = workspace.channels.find((one) => one.id === place);
-  // While another user's snapshot is on its way, the modals are still those of the user before.
-  const modal = workspace.me === as ? workspace.modals.at(-1) : undefined;
+  if (!page) return <Loading />;
   return (
     <PageContext value={page}>
       <DirectoryContext value={directory}>
@@ -59,52 +51,47 @@ export function App() {
             unread={unread}
             connected={connected}
             themeSwitch={{ theme, toggle }}
-            choose={(id) => {
-              setChosen(id);
-              setTab('chat');
-            }}
+            choose={navigation.goTo}
             becomes={setAs}
           />
-          <main id="conversation" tabIndex={-1}>
-            {!connected && <Reconnecting />}
-            {place === HOME || !channel ? (
-              <HomeView key={as} />
-            ) : (
-              <ChannelView key={channel.id} channel={channel} />
-            )}
-          </main>
+          <Middle place={place} connected={connected} />
           <div className="right">
-            <ThreadPane
-              thread={thread}
-              close={() => {
-                setThread(null);
-                setTab('chat');
-              }}
-            />
+            <ThreadPane thread={thread} close={navigation.closeThread} />
             <DebtFlowPanel />
           </div>
-          <TabBar tab={tab} choose={setTab} unread={Object.values(unread).reduce((sum, n) => sum + n, 0)} />
+          <TabBar
+            tab={tab}
+            choose={navigation.setTab}
+            unread={Object.values(unread).reduce((sum, n) => sum + n, 0)}
+          />
         </div>
-        {modal && <ModalView key={modal.id} view={modal} />}
+        <TopModal />
         <Announcer />
       </DirectoryContext>
     </PageContext>
   );
 }
 
-function useDirectory(workspace: Workspace | null, theme: Theme): Directory {
-  const { users, channels, usergroups } = workspace ?? {};
-  return useMemo(
-    () => ({
-      theme,
-      names: {
-        users: (users ?? []).map((user) => ({ id: user.id, name: user.realName })),
-        channels: (channels ?? []).map((channel) => ({ id: channel.id, name: channel.name })),
-        user_groups: (usergroups ?? []).map((group) => ({ id: group.id, name: group.handle })),
-      },
-    }),
-    [users, channels, usergroups, theme],
+function Middle({ place, connected }: { place: string; connected: boolean }) {
+  const { workspace, as } = use(PageContext);
+  const channel = workspace.channels.find((one) => one.id === place);
+  return (
+    <main id="conversation" tabIndex={-1}>
+      {!connected && <Reconnecting />}
+      {place === HOME || !channel ? (
+        <HomeView key={as} />
+      ) : (
+        <ChannelView key={channel.id} channel={channel} />
+      )}
+    </main>
   );
+}
+
+function TopModal() {
+  const { workspace, as } = use(PageContext);
+  // While another user's snapshot is on its way, the modals are still those of the user before.
+  const modal = workspace.me === as ? workspace.modals.at(-1) : undefined;
+  return modal && <ModalView key={modal.id} view={modal} />;
 }
 
 function Reconnecting() {

@@ -1,89 +1,31 @@
-import { type KeyboardEvent, use, useId, useState } from 'react';
-import { type Completion, completions } from '../model/completion.ts';
-import { useDeed } from '../model/deed.ts';
-import type { Deed, Workspace } from '../model/wire.ts';
+import { use, useId, useState } from 'react';
+import type { Completion } from '../model/completion.ts';
+import { useDraft } from '../model/draft.ts';
+import type { Deed } from '../model/wire.ts';
 import { Menu } from './menu.tsx';
 import { PageContext } from './page-context.ts';
-
-/** What pressing Enter means, or the words that say why it cannot be sent. */
-function deedFor(
-  text: string,
-  channel: string,
-  thread: string | undefined,
-  workspace: Workspace,
-): Deed | string {
-  const command = /^(\/\S+)\s*([\s\S]*)$/.exec(text.trim());
-  if (command) {
-    const [, name = '', rest = ''] = command;
-    if (thread) return `${name} is not supported in threads. Sorry!`;
-    if (!workspace.commands.some((known) => known.command === name)) return `${name} is not a valid command.`;
-    return { do: 'command', channel, command: name, text: rest.trim() };
-  }
-  return {
-    do: 'message',
-    channel,
-    text: text.trim(),
-    ...(thread ? { thread_ts: thread } : {}),
-  };
-}
+import { Problem } from './problem.tsx';
 
 /** The field to write in, with the list of commands after `/` and of people after `@`. */
 export function Composer(props: { channel: string; label: string; testId: string; thread?: string }) {
-  const { workspace } = use(PageContext);
-  const { busy, problem, setProblem, run } = useDeed();
-  const [text, setText] = useState('');
-  const [closed, setClosed] = useState(false);
-  const [at, setAt] = useState(0);
+  const draft = useDraft(props.channel, props.thread);
+  const { text, items, active } = draft;
   const listId = useId();
-  const items = closed ? [] : completions(text, workspace, Boolean(props.thread));
-  // Behind a complete command word the list only helps: Enter sends unless a line was picked.
-  const sendsAsIs = /^\/\S+ /.test(text) || workspace.commands.some((command) => command.command === text);
-  const active = sendsAsIs ? at - 1 : Math.min(at, items.length - 1);
-
-  const change = (next: string): void => {
-    setText(next);
-    setClosed(false);
-    setAt(0);
-  };
-
-  const send = async (): Promise<void> => {
-    if (text.trim() === '' || busy) return;
-    const deed = deedFor(text, props.channel, props.thread, workspace);
-    if (typeof deed === 'string') return setProblem(deed);
-    change('');
-    const answer = await run(deed);
-    // What could not be sent is not lost.
-    if (answer.ok) return;
-    setText((now) => now || text);
-    setClosed(true);
-  };
-
-  const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.nativeEvent.isComposing) return;
-    const chosen = items[active];
-    const size = items.length + (sendsAsIs ? 1 : 0);
-    if (items.length > 0 && event.key === 'ArrowDown') setAt((at + 1) % size);
-    else if (items.length > 0 && event.key === 'ArrowUp') setAt((at + size - 1) % size);
-    else if (items.length > 0 && event.key === 'Escape') setClosed(true);
-    else if (event.key === 'Tab' && !event.shiftKey && items.length > 0)
-      change((chosen ?? items[0])?.completed ?? text);
-    else if (event.key === 'Enter' && !event.shiftKey) {
-      if (chosen) change(chosen.completed);
-      else void send();
-    } else return;
-    event.preventDefault();
-  };
-
   return (
     <div className="composer">
-      <CompletionList id={listId} items={items} active={active} choose={(item) => change(item.completed)} />
+      <CompletionList
+        id={listId}
+        items={items}
+        active={active}
+        choose={(item) => draft.change(item.completed)}
+      />
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          void send();
+          void draft.send();
         }}
       >
-        <ShortcutMenu channel={props.channel} run={run} />
+        <ShortcutMenu channel={props.channel} run={draft.run} />
         <textarea
           rows={Math.min(6, text.split('\n').length)}
           data-testid={props.testId}
@@ -95,25 +37,21 @@ export function Composer(props: { channel: string; label: string; testId: string
           aria-controls={listId}
           aria-autocomplete="list"
           aria-activedescendant={items[active] ? `${listId}-${active}` : undefined}
-          onChange={(event) => change(event.target.value)}
-          onKeyDown={onKeyDown}
-          onBlur={() => setClosed(true)}
+          onChange={(event) => draft.change(event.target.value)}
+          onKeyDown={draft.onKeyDown}
+          onBlur={draft.close}
         />
         <button
           type="submit"
           className="send"
           aria-label="Send"
-          aria-busy={busy}
+          aria-busy={draft.busy}
           aria-disabled={text.trim() === ''}
         >
           <span aria-hidden="true">➤</span>
         </button>
       </form>
-      {problem && (
-        <p className="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem words={draft.problem} />
     </div>
   );
 }

@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import type { Fault } from '../model/debtflow.ts';
+import { Problem } from './problem.tsx';
 
 type SetFault = (name: string, on: boolean) => Promise<string | null>;
 
@@ -48,11 +49,7 @@ function FaultRow({ fault, setFault }: { fault: Fault; setFault: SetFault }) {
         </span>
         <span className="switch" aria-hidden="true" />
       </button>
-      {problem && (
-        <p className="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem words={problem} />
     </li>
   );
 }

@@ -3,6 +3,7 @@ import { useDeed } from '../model/deed.ts';
 import type { View } from '../model/wire.ts';
 import { Blocks } from './block-view.tsx';
 import { PageContext } from './page-context.ts';
+import { Problem } from './problem.tsx';
 import { Surface } from './surface.tsx';
 
 /** The app's own page. */
@@ -25,11 +26,7 @@ export function HomeView() {
         ) : (
           <p className="empty">Latency Bot has not shown anything here yet.</p>
         )}
-        {problem && (
-          <p className="problem" role="alert">
-            {problem}
-          </p>
-        )}
+        <Problem words={problem} />
       </div>
     </section>
   );

@@ -1,6 +1,7 @@
 import { use, useId } from 'react';
 import type { Block } from '../model/wire.ts';
 import { ElementView } from './element-view.tsx';
+import { Problem } from './problem.tsx';
 import { SurfaceContext } from './surface.tsx';
 
 /** A labelled input with its hint, and its error where there is one. */
@@ -16,11 +17,7 @@ export function InputBlock({ block }: { block: Block }) {
       </div>
       {block.element && <ElementView block={block} element={block.element} label={label} />}
       {block.hint && <div className="muted">{block.hint.text}</div>}
-      {error && (
-        <p className="problem" role="alert">
-          {error}
-        </p>
-      )}
+      <Problem words={error} />
     </div>
   );
 }

@@ -6,8 +6,7 @@ interface MenuItem {
   choose: () => void;
 }
 
-/** A button with a menu: arrow keys move, Enter chooses, Esc goes back to the button. */
-export function Menu(props: {
+interface MenuProps {
   label: string;
   buttonText: string;
   buttonClass: string;
@@ -16,7 +15,10 @@ export function Menu(props: {
   open: boolean;
   setOpen: (open: boolean) => void;
   items: MenuItem[];
-}) {
+}
+
+/** A button with a menu: arrow keys move, Enter chooses, Esc goes back to the button. */
+export function Menu(props: MenuProps) {
   const { open, setOpen, items } = props;
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
@@ -25,19 +27,10 @@ export function Menu(props: {
     if (open) root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
   }, [open]);
 
-  const onKeyDown = (event: KeyboardEvent): void => {
-    const entries = [...(root.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
-    const at = entries.findIndex((entry) => entry.matches(':focus'));
-    if (event.key === 'ArrowDown') entries[(at + 1) % entries.length]?.focus();
-    else if (event.key === 'ArrowUp') entries.at(at - 1)?.focus();
-    else if (event.key === 'Escape') {
-      setOpen(false);
-      button.current?.focus();
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
+  const leave = (): void => {
+    setOpen(false);
+    button.current?.focus();
   };
-
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: it only notices that the focus left the button and its menu.
     <div
@@ -62,25 +55,46 @@ export function Menu(props: {
         <span aria-hidden="true">{props.buttonText}</span>
       </button>
       {open && (
-        <div role="menu" tabIndex={-1} aria-label={props.label} onKeyDown={onKeyDown}>
+        <div
+          role="menu"
+          tabIndex={-1}
+          aria-label={props.label}
+          onKeyDown={(event) => onMenuKey(event, root.current, leave)}
+        >
           {items.map((item) => (
-            <button
-              key={item.key}
-              type="button"
-              role="menuitem"
-              tabIndex={-1}
-              data-value={item.key}
-              onClick={() => {
-                setOpen(false);
-                button.current?.focus();
-                item.choose();
-              }}
-            >
-              {item.text}
-            </button>
+            <Entry key={item.key} item={item} leave={leave} />
           ))}
         </div>
       )}
     </div>
+  );
+}
+
+function onMenuKey(event: KeyboardEvent, menu: HTMLElement | null, leave: () => void): void {
+  const entries = [...(menu?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
+  const at = entries.findIndex((entry) => entry.matches(':focus'));
+  if (event.key === 'ArrowDown') entries[(at + 1) % entries.length]?.focus();
+  else if (event.key === 'ArrowUp') entries.at(at - 1)?.focus();
+  else if (event.key === 'Escape') leave();
+  else return;
+  // Esc must not close the dialog around the menu as well.
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+function Entry({ item, leave }: { item: MenuItem; leave: () => void }) {
+  return (
+    <button
+      type="button"
+      role="menuitem"
+      tabIndex={-1}
+      data-value={item.key}
+      onClick={() => {
+        leave();
+        item.choose();
+      }}
+    >
+      {item.text}
+    </button>
   );
 }

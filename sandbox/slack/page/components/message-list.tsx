@@ -32,15 +32,11 @@ export function MessageList(props: {
           {all.map((message, at) => (
             <Fragment key={message.ts}>
               {startsDay(all[at - 1], message) && !props.inThread && <DayLine ts={message.ts} />}
+              {at === 1 && props.inThread && <RepliesLine count={all.length - 1} />}
               <MessageView
                 message={message}
                 user={workspace.users.find((user) => user.id === message.user)}
-                follows={
-                  !startsDay(all[at - 1], message) &&
-                  !privates.has(message) &&
-                  !privates.has(all[at - 1] ?? message) &&
-                  follows(all[at - 1], message)
-                }
+                follows={!(props.inThread && at === 1) && follows(all[at - 1], message)}
                 inThread={props.inThread ?? false}
                 dismiss={
                   privates.has(message) ? () => setDismissed((old) => new Set(old).add(message.ts)) : null
@@ -68,8 +64,19 @@ function follows(before: Message | undefined, message: Message): boolean {
   return Boolean(
     before &&
       before.user === message.user &&
+      !startsDay(before, message) &&
+      !before.is_ephemeral &&
+      !message.is_ephemeral &&
       !message.blocks?.length &&
       Number(message.ts) - Number(before.ts) < TOGETHER_SECONDS,
+  );
+}
+
+function RepliesLine({ count }: { count: number }) {
+  return (
+    <div className="day in-thread">
+      <span className="replies-count">{count === 1 ? '1 reply' : `${count} replies`}</span>
+    </div>
   );
 }
 

@@ -6,6 +6,7 @@ import { Avatar } from './avatar.tsx';
 import { Blocks } from './block-view.tsx';
 import { Menu } from './menu.tsx';
 import { PageContext } from './page-context.ts';
+import { Problem } from './problem.tsx';
 import { Text } from './rich-text.tsx';
 import { Surface } from './surface.tsx';
 
@@ -42,13 +43,7 @@ export const MessageView = memo(
               </button>
             </p>
           )}
-          {!follows && (
-            <p className="byline">
-              <strong>{user?.realName ?? message.user}</strong>
-              {(user?.isBot || message.bot_id) && <span className="app-badge">APP</span>}
-              <Time ts={message.ts} />
-            </p>
-          )}
+          {!follows && <Byline message={message} user={user} />}
           <Surface place={place}>
             {message.blocks?.length ? (
               <Blocks blocks={message.blocks} />
@@ -71,6 +66,16 @@ export const MessageView = memo(
     before.follows === after.follows &&
     (before.dismiss === null) === (after.dismiss === null),
 );
+
+function Byline({ message, user }: { message: Message; user: User | undefined }) {
+  return (
+    <p className="byline">
+      <strong>{user?.realName ?? message.user}</strong>
+      {(user?.isBot || message.bot_id) && <span className="app-badge">APP</span>}
+      <Time ts={message.ts} />
+    </p>
+  );
+}
 
 function Time({ ts }: { ts: string }) {
   const date = dateOfTs(ts);
@@ -157,11 +162,7 @@ function MessageActions({ message, inThread }: { message: Message; inThread: boo
           />
         )}
       </div>
-      {problem && (
-        <p className="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem words={problem} />
     </>
   );
 }

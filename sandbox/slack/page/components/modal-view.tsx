@@ -1,21 +1,18 @@
 import { use, useMemo, useState } from 'react';
 import { wordsOf } from '../model/act.ts';
-import { submittedValues, useForm } from '../model/form.ts';
+import { type Form, submittedValues, useForm } from '../model/form.ts';
 import type { View } from '../model/wire.ts';
 import { Blocks } from './block-view.tsx';
 import { Dialog } from './dialog.tsx';
 import { PageContext } from './page-context.ts';
+import { Problem } from './problem.tsx';
 import { Surface } from './surface.tsx';
 
-/** A modal with its inputs; it stays until the app, or the person, closes it. */
-export function ModalView({ view }: { view: View }) {
+function useSubmission(view: View, form: Form) {
   const { perform } = use(PageContext);
-  const form = useForm();
   const [busy, setBusy] = useState(false);
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [problem, setProblem] = useState<string | null>(null);
-  const place = useMemo(() => ({ view_id: view.id }), [view.id]);
-
   const close = async (): Promise<void> =>
     setProblem(wordsOf(await perform({ do: 'close', view_id: view.id })));
   const submit = async (): Promise<void> => {
@@ -27,7 +24,14 @@ export function ModalView({ view }: { view: View }) {
     setErrors(answer.ok ? (answer.errors ?? {}) : {});
     setProblem(wordsOf(answer));
   };
+  return { busy, errors, problem, close, submit };
+}
 
+/** A modal with its inputs; it stays until the app, or the person, closes it. */
+export function ModalView({ view }: { view: View }) {
+  const form = useForm();
+  const { busy, errors, problem, close, submit } = useSubmission(view, form);
+  const place = useMemo(() => ({ view_id: view.id }), [view.id]);
   return (
     <Dialog
       label={view.title?.text ?? 'Dialog'}
@@ -52,11 +56,7 @@ export function ModalView({ view }: { view: View }) {
           <Surface place={place} form={form} errors={errors}>
             <Blocks blocks={view.blocks} />
           </Surface>
-          {problem && (
-            <p className="problem" role="alert">
-              {problem}
-            </p>
-          )}
+          <Problem words={problem} />
         </div>
         <footer>
           <button type="button" className="button" data-testid="modal-close" onClick={() => void close()}>

@@ -1,22 +1,18 @@
-import { use } from 'react';
+import { type ReactNode, use } from 'react';
 import type { Theme } from '../model/theme.ts';
 import { Avatar } from './avatar.tsx';
 import { PageContext } from './page-context.ts';
 
 /** The workspace: its channels, the app, who one is, and the light switch. */
-export function Sidebar(props: {
-  place: string;
-  unread: Record<string, number>;
-  connected: boolean;
-  themeSwitch: { theme: Theme; toggle: () => void };
-  choose: (place: string) => void;
-  becomes: (userId: string) => void;
-}) {
+export function Sidebar(
+  props: PlaceProps & {
+    connected: boolean;
+    themeSwitch: { theme: Theme; toggle: () => void };
+    becomes: (userId: string) => void;
+  },
+) {
   const { workspace } = use(PageContext);
   const { theme, toggle } = props.themeSwitch;
-  // A direct conversation has an id that starts with D.
-  const direct = workspace.channels.filter((channel) => channel.id.startsWith('D'));
-  const channels = workspace.channels.filter((channel) => !direct.includes(channel));
   return (
     <nav className="sidebar" aria-label="Workspace">
       <header>
@@ -25,6 +21,29 @@ export function Sidebar(props: {
           {props.connected ? 'connected' : 'reconnecting…'}
         </span>
       </header>
+      <Places {...props} />
+      <UserSwitch becomes={props.becomes} />
+      <button type="button" className="theme-switch" onClick={toggle}>
+        <span aria-hidden="true">{theme === 'dark' ? '☀' : '☾'}</span>
+        {theme === 'dark' ? 'Light theme' : 'Dark theme'}
+      </button>
+    </nav>
+  );
+}
+
+interface PlaceProps {
+  place: string;
+  unread: Record<string, number>;
+  choose: (place: string) => void;
+}
+
+function Places(props: PlaceProps) {
+  const { workspace } = use(PageContext);
+  // A direct conversation has an id that starts with D.
+  const direct = workspace.channels.filter((channel) => channel.id.startsWith('D'));
+  const channels = workspace.channels.filter((channel) => !direct.includes(channel));
+  return (
+    <>
       <h2>Channels</h2>
       <ul>
         {channels.map((channel) => (
@@ -57,23 +76,11 @@ export function Sidebar(props: {
           </li>
         ))}
       </ul>
-      <UserSwitch becomes={props.becomes} />
-      <button type="button" className="theme-switch" onClick={toggle}>
-        <span aria-hidden="true">{theme === 'dark' ? '☀' : '☾'}</span>
-        {theme === 'dark' ? 'Light theme' : 'Dark theme'}
-      </button>
-    </nav>
+    </>
   );
 }
 
-function PlaceButton(props: {
-  id: string;
-  place: string;
-  unread: Record<string, number>;
-  testId: string;
-  choose: (place: string) => void;
-  children: React.ReactNode;
-}) {
+function PlaceButton(props: PlaceProps & { id: string; testId: string; children: ReactNode }) {
   const unread = props.unread[props.id] ?? 0;
   return (
     <button

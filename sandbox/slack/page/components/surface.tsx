@@ -4,6 +4,7 @@ import { type Form, keyOf, useForm } from '../model/form.ts';
 import type { Block, Confirm, Element, Place, Value } from '../model/wire.ts';
 import { ConfirmDialog } from './confirm-dialog.tsx';
 import { PageContext } from './page-context.ts';
+import { Problem } from './problem.tsx';
 
 interface SurfaceState {
   form: Form;
@@ -25,20 +26,11 @@ interface Question {
   answer: (yes: boolean) => void;
 }
 
-/** Makes the blocks inside it answer to clicks: asks for confirmation, shows what is busy and what went wrong. */
-export function Surface(props: {
-  place: Place;
-  form?: Form;
-  errors?: Record<string, string>;
-  children: ReactNode;
-}) {
+function useClicks(place: Place) {
   const { perform } = use(PageContext);
-  const ownForm = useForm();
   const [busy, setBusy] = useState<ReadonlySet<string>>(new Set());
   const [question, setQuestion] = useState<Question | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
-  const { place } = props;
-  const form = props.form ?? ownForm;
 
   const click = useCallback(
     async (block: Block, element: Element, value?: Value) => {
@@ -58,7 +50,19 @@ export function Surface(props: {
     },
     [perform, place],
   );
+  return { busy, question, problem, click };
+}
 
+/** Makes the blocks inside it answer to clicks: asks for confirmation, shows what is busy and what went wrong. */
+export function Surface(props: {
+  place: Place;
+  form?: Form;
+  errors?: Record<string, string>;
+  children: ReactNode;
+}) {
+  const ownForm = useForm();
+  const form = props.form ?? ownForm;
+  const { busy, question, problem, click } = useClicks(props.place);
   const state = useMemo<SurfaceState>(
     () => ({
       form,
@@ -72,11 +76,7 @@ export function Surface(props: {
   return (
     <SurfaceContext value={state}>
       {props.children}
-      {problem && (
-        <p className="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem words={problem} />
       {question && <ConfirmDialog confirm={question.confirm} onAnswer={question.answer} />}
     </SurfaceContext>
   );

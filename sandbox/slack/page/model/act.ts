@@ -8,14 +8,15 @@ export async function act(as: string, deed: Deed): Promise<Answer> {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ as, ...deed }),
     });
+    if (response.status >= 500) throw new Error(`the sandbox answered ${response.status}`);
     const answer: Answer = await response.json();
     return answer;
   } catch (error) {
-    // A dropped connection or an answer that is not JSON: the person has to see it either way.
+    // A dropped connection, a broken server or an answer that is not JSON: the person has to see it.
     return {
       ok: false,
       error: String(error),
-      shown: 'The sandbox could not be reached. Is it still running?',
+      shown: 'The sandbox did not answer as it should. Is it still running?',
     };
   }
 }

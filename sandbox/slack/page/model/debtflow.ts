@@ -42,6 +42,16 @@ async function getJson<T>(path: string): Promise<T> {
   return response.json();
 }
 
+/** The fault after the change, or null when DebtFlow refused it or could not be reached. */
+async function putFault(name: string, on: boolean): Promise<Fault | null> {
+  const response = await fetch(`/sandbox/faults/${encodeURIComponent(name)}`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ on }),
+  }).catch(() => null);
+  return response?.ok ? response.json() : null;
+}
+
 /** DebtFlow's live latency and its faults, asked for every second while the page is visible. */
 export function useDebtFlow(): DebtFlow {
   const [latency, setLatency] = useState<DebtFlow['latency']>(null);
@@ -81,13 +91,8 @@ export function useDebtFlow(): DebtFlow {
   }, [look]);
 
   const setFault = useCallback(async (name: string, on: boolean) => {
-    const response = await fetch(`/sandbox/faults/${encodeURIComponent(name)}`, {
-      method: 'PUT',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ on }),
-    }).catch(() => null);
-    if (!response?.ok) return 'DebtFlow did not take the change. Try again.';
-    const changed: Fault = await response.json();
+    const changed = await putFault(name, on);
+    if (!changed) return 'DebtFlow did not take the change. Try again.';
     setFaults((old) => old.map((fault) => (fault.name === name ? changed : fault)));
     return null;
   }, []);

@@ -107,6 +107,7 @@ export interface Message {
   subtype?: string;
   text: string;
   blocks?: Block[];
+  is_ephemeral?: boolean;
   edited?: { user: string; ts: string };
   reply_count?: number;
   reactions?: { name: string; users: string[]; count: number }[];
