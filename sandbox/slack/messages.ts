@@ -145,12 +145,13 @@ export function remove(workspace: Workspace, message: Message): void {
 }
 
 /** Shows a message to one person alone, or another version of it. */
-export function postEphemeral(workspace: Workspace, user: string, message: Message): void {
+export function postEphemeral(workspace: Workspace, user: string, message: Message): Message {
   const table = ephemeralsOf(workspace, user);
   const shown: Message = { ...message, is_ephemeral: true };
   table.set(`${message.channel}/${message.ts}`, shown);
   for (const [key] of table.entries().slice(0, Math.max(0, table.size - KEEP_EPHEMERALS))) table.delete(key);
   workspace.live.publish([user], { type: 'ephemeral', message: withoutMetadata(shown) });
+  return shown;
 }
 
 /** Removes a private message from a person's page. */

@@ -74,9 +74,7 @@ function respond(workspace: Workspace, record: ResponseUrl, body: z.infer<typeof
   const threadTs = body.thread_ts ?? (body.response_type === 'ephemeral' ? record.threadTs : undefined);
   const draft = { channel, user: BOT_USER, ...contentOf(body), threadTs };
   if (body.response_type === 'in_channel') return { message: post(workspace, draft) };
-  const ephemeral = composeMessage(workspace, draft);
-  postEphemeral(workspace, user, ephemeral);
-  return { ephemeral };
+  return { ephemeral: postEphemeral(workspace, user, composeMessage(workspace, draft)) };
 }
 
 function replaceSource(
@@ -98,10 +96,7 @@ function replaceSource(
     ...(attachments && { attachments }),
     ...(isMetadata(metadata) && { metadata }),
   };
-  if (source.ephemeral) {
-    postEphemeral(workspace, user, next);
-    return { ephemeral: next };
-  }
+  if (source.ephemeral) return { ephemeral: postEphemeral(workspace, user, next) };
   const edited = { ...next, edited: { user: BOT_ID, ts: nextTs(workspace) } };
   edit(workspace, before, edited);
   return { message: edited };

@@ -58,10 +58,13 @@ export async function createSlackSandbox(options: SlackSandboxOptions): Promise<
   const workspace = openWorkspace(options, closing.signal);
   const detach: (() => void)[] = [];
   let closed: Promise<void> | undefined;
-  const close = async () => {
+  const disconnect = async () => {
     closing.abort();
-    for (const one of detach) one();
+    for (const one of detach.splice(0)) one();
     await workspace.sockets.close();
+  };
+  const close = async () => {
+    await disconnect();
     workspace.journal.close();
   };
   return {
@@ -74,6 +77,8 @@ export async function createSlackSandbox(options: SlackSandboxOptions): Promise<
         else if (app.server.listenerCount('upgrade') === 1) socket.destroy();
       };
       app.server.on('upgrade', onUpgrade);
+      // The server waits for its connections to end, and these would never end by themselves.
+      app.addHook('preClose', disconnect);
       detach.push(() => app.server.off('upgrade', onUpgrade));
     },
     close() {

@@ -87,6 +87,7 @@ export function createSockets(options: {
     close: async () => {
       clearInterval(pinging);
       for (const one of state.server.clients) one.terminate();
+      // A second close reports that the server is not running, which is what is wanted.
       await new Promise<void>((resolve) => state.server.close(() => resolve()));
     },
   };

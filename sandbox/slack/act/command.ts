@@ -80,8 +80,7 @@ function reply(
       workspace.acts.answer(act, { message: post(workspace, draft) });
       return undefined;
     }
-    const ephemeral = composeMessage(workspace, draft);
-    postEphemeral(workspace, as, ephemeral);
+    const ephemeral = postEphemeral(workspace, as, composeMessage(workspace, draft));
     workspace.acts.answer(act, { ephemeral });
     return undefined;
   } catch (error) {

@@ -1,5 +1,6 @@
 import { SlackError } from '../errors.ts';
 import { APP_ID, MEMBERS, TEAM } from '../identities.ts';
+import { withoutMetadata } from '../messages.ts';
 import type { Message, View } from '../records.ts';
 import type { Envelope } from '../socket-mode.ts';
 import type { Workspace } from '../workspace.ts';
@@ -67,7 +68,13 @@ export async function sendInteraction(workspace: Workspace, sent: Sent): Promise
     const final = sent.onAck?.(act, delivery.payload);
     if (final) return final;
     await untilAnswered(workspace, act);
-    return { ok: true, ...act.seen };
+    const { ephemeral, view, message } = act.seen;
+    return {
+      ok: true,
+      ephemeral: ephemeral && withoutMetadata(ephemeral),
+      view,
+      message: message && withoutMetadata(message),
+    };
   } finally {
     workspace.acts.end(act);
   }

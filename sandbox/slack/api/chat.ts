@@ -109,8 +109,8 @@ function postPrivately({ workspace, caller, args }: ApiCall): Record<string, unk
     throw new SlackError('thread_not_found');
   }
   const content = contentOf(args);
-  const message = composeMessage(workspace, { channel: channel.id, user: caller.user, ...content, threadTs });
-  postEphemeral(workspace, user, message);
+  const draft = { channel: channel.id, user: caller.user, ...content, threadTs };
+  const message = postEphemeral(workspace, user, composeMessage(workspace, draft));
   workspace.acts.sawEphemeral(user, message);
   return { message_ts: message.ts };
 }

@@ -13,7 +13,7 @@ const axis = z.strictObject({
 const pie = z.strictObject({
   type: z.literal('pie'),
   segments: z
-    .array(z.strictObject({ label, value: z.number().positive({ error: 'must be greater than 0' }) }))
+    .array(z.strictObject({ label, value: z.number().positive() }))
     .min(1)
     .max(12),
 });

@@ -33,6 +33,7 @@ function describe(issue: Issue, prefix: string): Problem[] {
     case 'too_big':
       return failed(bound(issue.origin, Number(issue.maximum), 'max'));
     case 'too_small':
+      if (issue.inclusive === false) return failed(`must be greater than ${issue.minimum}`);
       return failed(bound(issue.origin, Number(issue.minimum), 'min'));
     case 'unrecognized_keys':
       return issue.keys.map((key) => ({

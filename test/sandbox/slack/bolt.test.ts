@@ -1,0 +1,282 @@
+import { expect, test, vi } from 'vitest';
+import { buttonBlock, openWorkspace, reasonModal, startBot } from './workspace.ts';
+
+const COMMAND = { as: 'UONCALL', do: 'command', channel: 'CINCIDENTS', command: '/latency' };
+
+test('a command is answered by its acknowledgement, in private', async () => {
+  const { address, act, client } = await openWorkspace();
+  await startBot(address, (app) => {
+    app.command('/latency', async ({ ack, command }) =>
+      ack(`hello ${command.user_name} in ${command.channel_name}: ${command.text}`),
+    );
+  });
+  const outcome = await act({ ...COMMAND, text: 'help @Amir Haddad <b>' });
+  expect(outcome).toMatchObject({
+    ok: true,
+    ephemeral: {
+      text: 'hello olivia in incidents: help <@UAPPROVER|amir> &lt;b&gt;',
+      is_ephemeral: true,
+    },
+    message: null,
+  });
+  expect((await client().conversations.history({ channel: 'CINCIDENTS' })).messages).toEqual([]);
+});
+
+test('a command is answered in the channel when the app says so', async () => {
+  const { address, act } = await openWorkspace();
+  await startBot(address, (app) => {
+    app.command('/latency', async ({ ack }) => ack({ response_type: 'in_channel', text: 'for all' }));
+  });
+  expect(await act(COMMAND)).toMatchObject({ ok: true, ephemeral: null, message: { text: 'for all' } });
+});
+
+test('a command is answered later through response_url', async () => {
+  const { address, act } = await openWorkspace();
+  await startBot(address, (app) => {
+    app.command('/latency', async ({ ack, respond }) => {
+      await ack();
+      await respond('looking');
+    });
+  });
+  expect(await act(COMMAND)).toMatchObject({ ok: true, ephemeral: { text: 'looking' } });
+});
+
+test('an answer that Slack refuses is an error for the person', async () => {
+  const { address, act } = await openWorkspace();
+  await startBot(address, (app) => {
+    app.command('/latency', async ({ ack }) => ack({ text: 'x', blocks: [{ type: 'section' }] }));
+  });
+  expect(await act(COMMAND)).toMatchObject({ ok: false, error: 'invalid_command_response' });
+});
+
+test('a button opens a modal, the modal refuses, then takes, and the message changes', async () => {
+  const { address, act, client } = await openWorkspace();
+  const bot = await startBot(address, (app) => {
+    app.action('reject', async ({ ack, body, client: web }) => {
+      await ack();
+      if (body.type !== 'block_actions') return;
+      const view = { ...reasonModal(), private_metadata: body.message?.ts ?? '' };
+      await web.views.open({ trigger_id: body.trigger_id, view });
+    });
+    app.view('reason', async ({ ack, view, client: web }) => {
+      const text = view.state.values.reason?.text?.value ?? '';
+      if (text === 'because') return ack({ response_action: 'errors', errors: { reason: 'Not a reason.' } });
+      await ack();
+      await web.chat.update({ channel: 'CINCIDENTS', ts: view.private_metadata, text: `rejected: ${text}` });
+      return undefined;
+    });
+  });
+  const blocks = [buttonBlock('reject')];
+  const { ts } = await bot.client.chat.postMessage({ channel: 'CINCIDENTS', text: 'approve?', blocks });
+  const opened = await act({ as: 'UAPPROVER', do: 'click', channel: 'CINCIDENTS', ts, action_id: 'reject' });
+  expect(opened).toMatchObject({ ok: true, view: { callback_id: 'reason', private_metadata: ts } });
+  const submit = (values: object) => act({ as: 'UAPPROVER', do: 'submit', view_id: opened.view?.id, values });
+
+  expect(await submit({ reason: { text: '' } })).toMatchObject({
+    errors: { reason: 'Please complete this required field.' },
+  });
+  expect(await submit({ text: 'no' })).toMatchObject({
+    errors: { reason: 'Must be at least 3 characters.' },
+  });
+  expect(await submit({ text: 'because' })).toMatchObject({ errors: { reason: 'Not a reason.' } });
+  expect(await submit({ reason: { text: 'too risky' } })).toMatchObject({ ok: true, view: null });
+  expect(await submit({ text: 'again' })).toMatchObject({ ok: false, error: 'view_not_found' });
+  await vi.waitFor(async () => {
+    const [message] =
+      (await client('xoxp-sandbox-observer').conversations.history({ channel: 'CINCIDENTS' })).messages ?? [];
+    expect(message).toMatchObject({ ts, text: 'rejected: too risky' });
+    expect(message).not.toHaveProperty('blocks');
+  });
+  const gone = await act({ as: 'UAPPROVER', do: 'click', channel: 'CINCIDENTS', ts, action_id: 'reject' });
+  expect(gone).toMatchObject({ ok: false, error: 'no_such_action' });
+});
+
+test('a click carries who, where, what and the state of the message', async () => {
+  const { address, act } = await openWorkspace();
+  const bodies: unknown[] = [];
+  const bot = await startBot(address, (app) => {
+    app.action(/.*/, async ({ ack, body, respond }) => {
+      bodies.push(body);
+      await ack();
+      await respond({ text: 'noted', replace_original: false });
+    });
+  });
+  const options = ['15m', '1h'].map((value) => ({
+    text: { type: 'plain_text' as const, text: value },
+    value,
+  }));
+  const blocks = [
+    { type: 'actions', block_id: 'b1', elements: [{ type: 'static_select', action_id: 'snooze', options }] },
+    buttonBlock('approve', 'plan-3'),
+  ];
+  const { ts } = await bot.client.chat.postMessage({ channel: 'CINCIDENTS', text: 'card', blocks });
+  const click = (more: object) => act({ as: 'UONCALL', do: 'click', channel: 'CINCIDENTS', ts, ...more });
+
+  expect(await click({ action_id: 'approve', block_id: 'block-approve' })).toMatchObject({
+    ephemeral: { text: 'noted' },
+  });
+  expect(bodies[0]).toMatchObject({
+    type: 'block_actions',
+    user: { id: 'UONCALL', team_id: 'TSANDBOX' },
+    team: { id: 'TSANDBOX' },
+    api_app_id: 'ALATENCYBOT',
+    channel: { id: 'CINCIDENTS', name: 'incidents' },
+    container: { type: 'message', message_ts: ts, channel_id: 'CINCIDENTS', is_ephemeral: false },
+    message: { ts, text: 'card' },
+    response_url: expect.stringContaining('/sandbox/response/'),
+    trigger_id: expect.any(String),
+    actions: [
+      {
+        type: 'button',
+        action_id: 'approve',
+        block_id: 'block-approve',
+        value: 'plan-3',
+        action_ts: expect.any(String),
+      },
+    ],
+  });
+  await click({ action_id: 'snooze', value: '1h' });
+  expect(bodies[1]).toMatchObject({
+    actions: [{ type: 'static_select', selected_option: { value: '1h' } }],
+    state: { values: { b1: { snooze: { type: 'static_select', selected_option: { value: '1h' } } } } },
+  });
+  expect(await click({ action_id: 'snooze', value: '2h' })).toMatchObject({ error: 'no_such_option' });
+  expect(await click({ action_id: 'approve', block_id: 'b1' })).toMatchObject({ error: 'no_such_action' });
+});
+
+test('a private message is replaced through its own button', async () => {
+  const { address, act } = await openWorkspace();
+  await startBot(address, (app) => {
+    app.command('/latency', async ({ ack }) => ack({ text: 'sure?', blocks: [buttonBlock('sure')] }));
+    app.action('sure', async ({ ack, body, respond }) => {
+      await ack();
+      const sawMessage = body.type === 'block_actions' && body.message !== undefined;
+      await respond({ text: `done ${sawMessage}`, replace_original: true });
+    });
+  });
+  const asked = (await act(COMMAND)).ephemeral;
+  const click = { as: 'UONCALL', do: 'click', channel: 'CINCIDENTS', ts: asked?.ts, action_id: 'sure' };
+  expect(await act({ ...click, as: 'UOBSERVER' })).toMatchObject({ ok: false, error: 'message_not_found' });
+  expect(await act(click)).toMatchObject({ ephemeral: { ts: asked?.ts, text: 'done false' } });
+  expect(await act(click)).toMatchObject({ ok: false, error: 'no_such_action' });
+});
+
+test('a mention reaches the bot, which answers in the thread', async () => {
+  const { address, act, client } = await openWorkspace();
+  await startBot(address, (app) => {
+    app.event('app_mention', async ({ event, say }) => {
+      await say({ text: `heard: ${event.text}`, thread_ts: event.ts });
+    });
+  });
+  const said = await act({
+    as: 'UONCALL',
+    do: 'message',
+    channel: 'CDEBTFLOW',
+    text: '@Latency Bot why so slow & old?',
+  });
+  expect(said.message?.text).toBe('<@ULATENCYBOT> why so slow &amp; old?');
+  const ts = said.message?.ts ?? '';
+  await vi.waitFor(async () => {
+    const { messages } = await client('xoxp-sandbox-oncall').conversations.replies({
+      channel: 'CDEBTFLOW',
+      ts,
+    });
+    expect(messages?.[1]).toMatchObject({
+      text: 'heard: <@ULATENCYBOT> why so slow &amp; old?',
+      thread_ts: ts,
+    });
+  });
+});
+
+test('opening the Home tab shows what the app publishes', async () => {
+  const { address, act } = await openWorkspace();
+  await startBot(address, (app) => {
+    app.event('app_home_opened', async ({ event, client }) => {
+      const blocks = [
+        {
+          type: 'actions' as const,
+          elements: [
+            {
+              type: 'button' as const,
+              action_id: 'more',
+              text: { type: 'plain_text' as const, text: 'More' },
+            },
+          ],
+        },
+      ];
+      await client.views.publish({ user_id: event.user, view: { type: 'home', blocks } });
+    });
+    app.action('more', async ({ ack, body, client }) => {
+      await ack();
+      if (body.type === 'block_actions')
+        await client.views.open({ trigger_id: body.trigger_id, view: reasonModal() });
+    });
+  });
+  const home = await act({ as: 'UOBSERVER', do: 'home' });
+  expect(home).toMatchObject({ ok: true, view: { type: 'home' } });
+  expect(
+    await act({ as: 'UOBSERVER', do: 'click', view_id: home.view?.id, action_id: 'more' }),
+  ).toMatchObject({ view: { type: 'modal' } });
+});
+
+test('shortcuts run from a message and from anywhere', async () => {
+  const { address, act } = await openWorkspace();
+  await startBot(address, (app) => {
+    app.shortcut({ type: 'message_action', callback_id: 'attach' }, async ({ ack, shortcut, respond }) => {
+      await ack();
+      await respond(`attached ${shortcut.message.text}`);
+    });
+    app.shortcut({ type: 'shortcut', callback_id: 'open' }, async ({ ack, shortcut, client }) => {
+      await ack();
+      await client.views.open({ trigger_id: shortcut.trigger_id, view: reasonModal() });
+    });
+  });
+  const said = await act({ as: 'UONCALL', do: 'message', channel: 'CINCIDENTS', text: 'slow' });
+  const attach = {
+    as: 'UONCALL',
+    do: 'shortcut',
+    callback_id: 'attach',
+    channel: 'CINCIDENTS',
+    ts: said.message?.ts,
+  };
+  expect(await act(attach)).toMatchObject({ ephemeral: { text: 'attached slow' } });
+  expect(await act({ as: 'UONCALL', do: 'shortcut', callback_id: 'open' })).toMatchObject({
+    view: { callback_id: 'reason' },
+  });
+  expect(await act({ as: 'UONCALL', do: 'shortcut', callback_id: 'none' })).toMatchObject({
+    error: 'no_such_shortcut',
+  });
+});
+
+test('modals stack up to three, update by acknowledgement, and tell the app when they close', async () => {
+  const { address, act } = await openWorkspace();
+  const closed: string[] = [];
+  await startBot(address, (app) => {
+    const step = (name: string) => ({ ...reasonModal(name), notify_on_close: true });
+    app.shortcut('open', async ({ ack, shortcut, client }) => {
+      await ack();
+      await client.views.open({ trigger_id: shortcut.trigger_id, view: step('one') });
+    });
+    app.view('one', async ({ ack }) => ack({ response_action: 'push', view: step('two') }));
+    app.view('two', async ({ ack }) => ack({ response_action: 'update', view: step('three') }));
+    app.view({ type: 'view_closed', callback_id: 'three' }, async ({ ack, view }) => {
+      closed.push(view.callback_id);
+      await ack();
+    });
+    app.view('three', async ({ ack }) => ack({ response_action: 'clear' }));
+  });
+  const first = await act({ as: 'UONCALL', do: 'shortcut', callback_id: 'open' });
+  const submit = (viewId: unknown) =>
+    act({ as: 'UONCALL', do: 'submit', view_id: viewId, values: { text: 'reason' } });
+  const second = await submit(first.view?.id);
+  expect(second).toMatchObject({
+    view: { callback_id: 'two', previous_view_id: first.view?.id, root_view_id: first.view?.id },
+  });
+  expect(await submit(first.view?.id)).toMatchObject({ error: 'view_not_found' });
+  expect(await submit(second.view?.id)).toMatchObject({
+    view: { callback_id: 'three', id: second.view?.id },
+  });
+  expect(await act({ as: 'UONCALL', do: 'close', view_id: second.view?.id })).toMatchObject({ ok: true });
+  expect(closed).toEqual(['three']);
+  expect(await submit(first.view?.id)).toMatchObject({ view: { callback_id: 'two' } });
+});
