@@ -1,6 +1,6 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 
-const READY_DEADLINE_MS = 15_000;
+const READY_DEADLINE_MS = 30_000;
 
 export interface ChildOptions {
   script: string;

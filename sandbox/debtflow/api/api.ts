@@ -51,7 +51,10 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     heapMb: 64,
   });
   socket.close(); // our copy; the master's stays open
-  const ready = await firstMessage<ReadyMessage>(master, 'ready');
+  const ready = await firstMessage<ReadyMessage>(master, 'ready').catch(async (error: unknown) => {
+    await stopProgram(master, STOP_GRACE_MS);
+    throw error;
+  });
   let stopping = false;
   master.once('exit', (code, signal) => {
     if (!stopping) options.log(`the API's master ended with ${signal ?? code}`);
