@@ -24,6 +24,7 @@ export function story(workspace: Workspace): Story {
   const self: Story = {
     async open(fault) {
       const before = new Set((await workspace.channel()).map((message) => message.ts));
+      await expect.poll(() => workspace.p95Ms(), { timeout: 40_000, interval: 200 }).toBeLessThan(200);
       await workspace.fault(fault, true);
       await expect.poll(() => workspace.p95Ms(), { timeout: 30_000, interval: 100 }).toBeGreaterThan(200);
       const answer = await workspace.command('UONCALL');
