@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { initialValues } from './act/values.ts';
 import { SlackError } from './errors.ts';
 import { APP_ID, BOT_ID, TEAM } from './identities.ts';
 import type { Table } from './journal.ts';
 import { normaliseBlocks } from './normalise.ts';
-import type { OwnedView, View } from './records.ts';
+import type { OwnedView, StateValues, View } from './records.ts';
 import type { ViewPayload } from './validate/view.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -106,10 +107,33 @@ export function updateView(
   if (hash !== undefined && hash !== before.hash) throw new SlackError('hash_conflict');
   refuseExternalId(workspace, payload, before.id);
   const built = build(workspace, payload, { id: before.id });
-  const view = { ...built, previous_view_id: before.previous_view_id, root_view_id: before.root_view_id };
+  const view = {
+    ...built,
+    state: { values: keptValues(before, built) },
+    previous_view_id: before.previous_view_id,
+    root_view_id: before.root_view_id,
+  };
   views(workspace).set(view.id, { owner, view });
   showView(workspace, owner, view);
   return view;
+}
+
+/** A field that is still there keeps what the person entered: that is why Slack asks for new ids to reset one. */
+function keptValues(before: View, after: View): StateValues {
+  const untouched = initialValues(before.blocks);
+  const entered = (block: string, action: string) => {
+    const state = before.state.values[block]?.[action];
+    return isDeepStrictEqual(state, untouched[block]?.[action]) ? undefined : state;
+  };
+  const values: StateValues = {};
+  for (const [block, actions] of Object.entries(after.state.values)) {
+    const kept = Object.entries(actions).map(([action, state]) => {
+      const old = entered(block, action);
+      return [action, old?.type === state.type ? old : state] as const;
+    });
+    values[block] = Object.fromEntries(kept);
+  }
+  return values;
 }
 
 /** Publishes the Home tab of a person. */

@@ -70,6 +70,10 @@ const SHAPES = [
 export function registerAct(app: FastifyInstance, workspace: Workspace): void {
   app.get('/sandbox/act', async () => ({ shapes: SHAPES }));
   app.post('/sandbox/act', async (request, reply) => {
+    // A page of another site can send a form without asking, but not JSON.
+    if (!request.headers['content-type']?.startsWith('application/json')) {
+      return reply.code(415).send({ ok: false, error: 'bad_request', message: 'Send JSON.' });
+    }
     const parsed = Request.safeParse(request.body);
     if (!parsed.success)
       return reply.code(400).send({ ok: false, error: 'bad_request', message: sentence(parsed.error) });

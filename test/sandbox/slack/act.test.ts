@@ -45,6 +45,12 @@ test.each<[string, object, RegExp]>([
   });
 });
 
+test('takes JSON alone, so that no other site can act for a person', async () => {
+  const { address } = await openWorkspace();
+  const body = new URLSearchParams({ as: 'UONCALL', do: 'message', channel: 'CINCIDENTS', text: 'x' });
+  expect((await fetch(`${address}/sandbox/act`, { method: 'POST', body })).status).toBe(415);
+});
+
 test('a person cannot use what is not theirs or not there', async () => {
   const { act } = await openWorkspace();
   expect(await act({ as: 'UONCALL', do: 'message', channel: 'CPLATFORM', text: 'x' })).toMatchObject({

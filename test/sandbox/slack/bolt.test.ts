@@ -280,3 +280,37 @@ test('modals stack up to three, update by acknowledgement, and tell the app when
   expect(closed).toEqual(['three']);
   expect(await submit(first.view?.id)).toMatchObject({ view: { callback_id: 'two' } });
 });
+
+test('a field keeps what was chosen when the app updates the view around it', async () => {
+  const { address, act } = await openWorkspace();
+  const options = ['a', 'b'].map((value) => ({ text: { type: 'plain_text' as const, text: value }, value }));
+  const select = { type: 'static_select' as const, action_id: 'cause', options };
+  const label = { type: 'plain_text' as const, text: 'Cause' };
+  const field = { type: 'input' as const, block_id: 'b', label, element: select, dispatch_action: true };
+  const view = { ...reasonModal('chosen'), blocks: [field] };
+  const submitted: unknown[] = [];
+  await startBot(address, (app) => {
+    app.shortcut('open', async ({ ack, shortcut, client }) => {
+      await ack();
+      await client.views.open({ trigger_id: shortcut.trigger_id, view });
+    });
+    app.action('cause', async ({ ack, body, client }) => {
+      await ack();
+      if (body.type !== 'block_actions') return;
+      const blocks = [field, { type: 'divider' as const }];
+      await client.views.update({ view_id: body.view?.id ?? '', view: { ...view, blocks } });
+    });
+    app.view('chosen', async ({ ack, view: sent }) => {
+      submitted.push(sent.state.values);
+      await ack();
+    });
+  });
+  const opened = await act({ as: 'UONCALL', do: 'shortcut', callback_id: 'open' });
+  const place = { as: 'UONCALL', view_id: opened.view?.id };
+  const changed = await act({ ...place, do: 'click', action_id: 'cause', value: 'b' });
+  expect(changed.view).toMatchObject({ blocks: [{ type: 'input' }, { type: 'divider' }] });
+  await act({ ...place, do: 'submit' });
+  expect(submitted).toEqual([
+    { b: { cause: { type: 'static_select', selected_option: expect.objectContaining({ value: 'b' }) } } },
+  ]);
+});

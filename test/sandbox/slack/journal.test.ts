@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { openJournal } from '../../../sandbox/slack/journal.ts';
-import { buttonBlock, openWorkspace, startBot, temporaryFolder } from './workspace.ts';
+import { buttonBlock, openWorkspace, reasonModal, startBot, temporaryFolder } from './workspace.ts';
 
 test('gives back what was set, in order, without what was deleted', async () => {
   const path = join(await temporaryFolder(), 'deep', 'slack.jsonl');
@@ -64,6 +64,10 @@ test('a workspace comes back with its messages, private messages, modals and Hom
   const before = await openWorkspace();
   await startBot(before.address, (app) => {
     app.command('/latency', async ({ ack }) => ack({ text: 'private', blocks: [buttonBlock('again')] }));
+    app.shortcut('open', async ({ ack, shortcut, client }) => {
+      await ack();
+      await client.views.open({ trigger_id: shortcut.trigger_id, view: reasonModal() });
+    });
     app.event('app_home_opened', async ({ event, client }) => {
       await client.views.publish({
         user_id: event.user,
@@ -76,6 +80,7 @@ test('a workspace comes back with its messages, private messages, modals and Hom
   await before.client().chat.postMessage({ channel: 'CINCIDENTS', text: 'reply', thread_ts: ts ?? '' });
   const said = await before.act({ as: 'UONCALL', do: 'command', channel: 'CINCIDENTS', command: '/latency' });
   const home = await before.act({ as: 'UONCALL', do: 'home' });
+  const modal = await before.act({ as: 'UAPPROVER', do: 'shortcut', callback_id: 'open' });
   await before.close();
 
   const after = await openWorkspace({ stateDir: before.stateDir });
@@ -86,7 +91,9 @@ test('a workspace comes back with its messages, private messages, modals and Hom
   const next = await after.client().chat.postMessage({ channel: 'CINCIDENTS', text: 'later' });
   expect(String(next.ts) > String(ts)).toBe(true);
   expect((await after.act({ as: 'UONCALL', do: 'home' })).view?.id).toBe(home.view?.id);
-  // The button of the private message is still there: it is the app that is not.
+  // The modal and the button of the private message are still there: it is the app that is not.
+  const submit = { as: 'UAPPROVER', do: 'submit', view_id: modal.view?.id, values: { text: 'reason' } };
+  expect(await after.act(submit)).toMatchObject({ error: 'dispatch_failed' });
   const click = {
     as: 'UONCALL',
     do: 'click',

@@ -89,7 +89,13 @@ function webClient(address: string, token: string): WebClient {
 
 /** A real Bolt app, connected over Socket Mode, disconnected when the test is over. */
 export async function startBot(address: string, listen: (app: App) => void): Promise<App> {
-  const options = { logLevel: LogLevel.ERROR, installerOptions: { clientOptions: clientOptions(address) } };
+  // How long the client waits before it reconnects, among others: five seconds by default.
+  const clientPingTimeout = 300;
+  const options = {
+    logLevel: LogLevel.ERROR,
+    clientPingTimeout,
+    installerOptions: { clientOptions: clientOptions(address) },
+  };
   const receiver = new SocketModeReceiver({ appToken: 'xapp-sandbox', ...options });
   const app = new App({
     receiver,
