@@ -1,4 +1,5 @@
 import { rmSync, writeFileSync } from 'node:fs';
+import { onParentGone } from '../parent.ts';
 import { startArbiter } from './arbiter.ts';
 import { openLogFile } from './log-file.ts';
 import { type ApiConfig, CONFIG_VARIABLE, type ReadyMessage } from './messages.ts';
@@ -38,7 +39,7 @@ process.on('SIGHUP', () => {
 process.once('SIGTERM', () => void stop('term'));
 process.once('SIGINT', () => void stop('int'));
 // Whoever started us is gone: the workers see our exit and follow.
-process.on('disconnect', () => {
+onParentGone(() => {
   rmSync(config.pidFile, { force: true });
   process.exit(1);
 });

@@ -1,5 +1,6 @@
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Socket } from 'node:net';
+import { onParentGone } from '../parent.ts';
 import { answer } from './answer.ts';
 import { openDatabase } from './database.ts';
 import {
@@ -61,7 +62,7 @@ process.on('message', (message: MasterMessage, handle: unknown) => {
   else if (!quitting) acceptor.listen(handle, BACKLOG);
   else (handle as { close(): void }).close();
 });
-process.on('disconnect', () => process.exit(1));
+onParentGone(() => process.exit(1));
 // Ctrl-C and a stop of the whole group reach every process; the master tells its workers what to do.
 for (const signal of ['SIGINT', 'SIGHUP', 'SIGTTIN', 'SIGTTOU'] as const) process.on(signal, () => undefined);
 process.on('SIGTERM', quit);

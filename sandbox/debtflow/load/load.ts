@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { onParentGone } from '../parent.ts';
 import { LOAD_VARIABLE, type LoadConfig, type LoadMessage, type Seen } from './messages.ts';
 import { createMix, type PlannedRequest } from './mix.ts';
 
@@ -62,7 +63,7 @@ function report(): void {
   if (process.connected) process.send?.(message, undefined, {}, () => undefined);
 }
 
-process.on('disconnect', () => process.exit(0));
+onParentGone(() => process.exit(0));
 process.on('SIGTERM', () => process.exit(0));
 setInterval(report, REPORT_EVERY_MS);
 arrive();

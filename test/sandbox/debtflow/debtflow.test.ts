@@ -71,7 +71,7 @@ test('a killed parent takes the API and the load along; the database is found ag
   parent.kill('SIGKILL');
   await vi.waitFor(
     () => expect(family.filter((pid) => pid !== postmaster).filter(isAlive)).toEqual([]),
-    3_000,
+    8_000,
   );
   expect(isAlive(postmaster)).toBe(true);
 
