@@ -72,7 +72,7 @@ export function helpText(services: { id: string; title: string }[]): string {
   const more = services.length > MAX_SERVICES ? `, and ${services.length - MAX_SERVICES} more` : '';
   return [
     '*`/latency`* finds out why the API is slow.',
-    '• `/latency` or `/latency <service>`: open an incident, or join the open one, and look',
+    '• `/latency` or `/latency &lt;service&gt;`: open an incident, or join the open one, and look',
     '• `/latency status`: what is open',
     '• `/latency help`: this text',
     `Services: ${names.join(', ')}${more}`,

@@ -36,6 +36,7 @@ export function cardMessage(view: IncidentView, options: { charts: boolean }): R
   const triage = view.runs.findLast((run) => run.kind === 'triage');
   const body: MessageBlock[] = [header(title), fields(facts(view, diagnosis))];
   if (triage?.state === 'running') body.push(section(progress(triage, view.reports)));
+  else if (!diagnosis && incident.state !== 'resolved') body.push(section('Looking where the time goes.'));
   if (diagnosis) body.push(...causeBlocks(diagnosis));
   const asked = askedFor(view);
   if (asked.length > 0) body.push(section(asked.join('\n')));
@@ -63,6 +64,7 @@ function titleOf({ incident, service }: IncidentView, diagnosis: Diagnosis | nul
 function facts(view: IncidentView, diagnosis: Diagnosis | null): string[] {
   const { incident, service } = view;
   const now = view.runs.findLast((run) => run.diagnosis !== null)?.diagnosis?.scope.p95Ms ?? null;
+  const errors = diagnosis?.scope.errorRate ?? null;
   const objective = milliseconds(service.thresholds.baselineP95Ms);
   const why = incident.severityReason ? ` (${escapeText(clip(incident.severityReason, 200))})` : '';
   return [
@@ -71,7 +73,7 @@ function facts(view: IncidentView, diagnosis: Diagnosis | null): string[] {
     `*p95*\n${milliseconds(now)} (objective ${objective})`,
     `*Worst p95*\n${milliseconds(incident.worstP95Ms)}`,
     `*Lead*\n${incident.lead ? mention(incident.lead) : 'nobody yet'}`,
-    `*Errors*\n${percent(diagnosis?.scope.errorRate ?? null)} of requests`,
+    `*Errors*\n${errors === null ? 'not measured' : `${percent(errors)} of requests`}`,
   ];
 }
 
@@ -168,8 +170,10 @@ function notification(view: IncidentView, diagnosis: Diagnosis | null, title: st
   const top = diagnosis?.causes.find((cause) => cause.status === 'found');
   const words = top ? top.summary : 'Looking where the time goes.';
   const offers = incident.state === 'resolved' ? [] : offersOf(view);
-  const offered = offers.length > 0 ? ` On offer: ${offers.map((row) => row.title).join('; ')}.` : '';
-  const asked = askedFor(view).map((line) => ` ${line.replaceAll('*', '')}.`);
-  const intro = escapeText(`${title} (${incident.severity}). ${clip(words, 1_000)}`);
-  return clip(`${intro}${escapeText(clip(offered, 600))}${asked.join('')}`, 3_000);
+  const offered = offers.map((row) => clip(row.title, 200)).join('; ');
+  return [
+    escapeText(`${title} (${incident.severity}). ${clip(words, 900)}`),
+    ...(offered ? [`On offer: ${escapeText(offered)}.`] : []),
+    ...askedFor(view).map((line) => `${line.replaceAll('*', '')}.`),
+  ].join(' ');
 }

@@ -17,7 +17,8 @@ const PLACE_NAMES: Record<Place, string> = {
 
 /** The name that people know a view by. */
 export function viewName(service: NamedService, view: string): string {
-  return service.views[view] ?? view;
+  // A route may have the name of a property that every object has.
+  return (Object.hasOwn(service.views, view) ? service.views[view] : undefined) ?? view;
 }
 
 /** p95 by view with the objective beside it, slowest first. */

@@ -94,7 +94,10 @@ function ledgerNote(diagnosis: Diagnosis): string {
 function verdicts(title: string, diagnosis: Diagnosis, status: Cause['status']): MessageBlock[] {
   const lines = diagnosis.causes
     .filter((cause) => cause.status === status)
-    .map((cause) => `• \`${cause.id}\`: ${escapeText(clip(cause.summary, 200))}`);
+    .map(
+      (cause) =>
+        `• \`${cause.id}\`: ${escapeText(clip(cause.summary.replace(/^could not look: /, ''), 200))}`,
+    );
   return lines.length > 0 ? [section(joinLines([`*${title}*`, ...lines], LIMITS.section))] : [];
 }
 

@@ -123,5 +123,5 @@ function spoken(view: IncidentView, row: MitigationView, open: boolean): string 
     if (row.reason) parts.push(`Why: ${plain(row.reason, 500)}.`);
     parts.push(`May be approved by ${approversOf(view)}. Choices: Approve, Deny.`);
   }
-  return clip(parts.join(' '), 3_800);
+  return parts.join(' ');
 }

@@ -69,10 +69,10 @@ function sentence(row: MitigationView): string {
 type ByView = Record<string, { p95Ms: number | null }>;
 
 function p95Chart(before: ByView, after: ByView, view: IncidentView, charts: boolean): MessageBlock[] {
+  const measured = (byView: ByView, name: string) =>
+    Object.hasOwn(byView, name) ? byView[name]?.p95Ms : null;
   const names = Object.keys(before)
-    .filter(
-      (name) => before[name]?.p95Ms !== null && after[name]?.p95Ms !== null && after[name] !== undefined,
-    )
+    .filter((name) => measured(before, name) != null && measured(after, name) != null)
     .sort((a, b) => (before[b]?.p95Ms ?? 0) - (before[a]?.p95Ms ?? 0));
   return barChart(
     'p95 before and after',

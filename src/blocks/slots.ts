@@ -1,9 +1,10 @@
 import type { IncidentView } from '../incidents/view.ts';
 import { cardMessage } from './card.ts';
 import { diagnosisMessage } from './diagnosis.ts';
-import type { Rendered } from './kit.ts';
+import { LIMITS, type Rendered } from './kit.ts';
 import { mitigationMessage } from './mitigation.ts';
 import { recoveryMessage } from './recovery.ts';
+import { clipMarkup } from './text.ts';
 import { timelineMessage } from './timeline.ts';
 
 /** A message of an incident with its fixed place: the publisher posts it once and edits it from then on. */
@@ -23,5 +24,9 @@ export function slotsOf(view: IncidentView, options: { charts: boolean }): Slot[
       { name: `recovery:${row.id}`, rendered: recoveryMessage(view, row, options) },
     ]),
   ];
-  return slots.filter((slot): slot is Slot => slot.rendered !== null);
+  return slots.flatMap(({ name, rendered }) => {
+    if (!rendered) return [];
+    // Slack cuts a longer text when posting and refuses it when editing.
+    return [{ name, rendered: { ...rendered, text: clipMarkup(rendered.text, LIMITS.text) } }];
+  });
 }

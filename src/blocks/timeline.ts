@@ -63,5 +63,5 @@ export function timelineLine(entry: TimelineEntry): string {
     'not-recovered': `Latency did not recover.${p95}`,
     resolved: `Resolved by ${actor}`,
   };
-  return lines[entry.kind] ?? escapeText(entry.kind);
+  return (Object.hasOwn(lines, entry.kind) ? lines[entry.kind] : undefined) ?? escapeText(entry.kind);
 }
