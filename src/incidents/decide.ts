@@ -1,4 +1,7 @@
+import type { NamedService } from '../config/schema.ts';
 import { appendAudit } from '../store/audit.ts';
+import type { Db } from '../store/database.ts';
+import { inIncident } from '../store/incidents.ts';
 import {
   addApproval,
   findMitigation,
@@ -8,7 +11,7 @@ import {
   moveMitigation,
 } from '../store/mitigations.ts';
 import { addTimeline } from '../store/timeline.ts';
-import { type IncidentDeps, serviceOf } from './deps.ts';
+import { type IncidentDeps, type Person, serviceOf } from './deps.ts';
 import { groupsOfPolicy, mayDecide, type Refusal } from './policy.ts';
 import { auditRefusal } from './request.ts';
 
@@ -36,13 +39,7 @@ export async function decideMitigation(deps: IncidentDeps, decision: Decision): 
     deps.log.warn({ err, slackUserId: decision.userId }, 'looking up an approver');
     return null;
   });
-  if (!person) return { refused: 'people-unknown' };
-  const refusal = mayDecide(service.approvals, person, decision.decision, seen.requestedBy);
-  if (refusal) {
-    await auditRefusal(deps, seen, decision.userId, decision.decision, refusal);
-    return refusal;
-  }
-  const decided = await record(deps, decision, service.approvals.executionExpiry);
+  const decided = await inIncident(deps.db, seen.incidentId, (db) => decide(db, decision, service, person));
   if ('outcome' in decided && decided.outcome === 'approved') {
     await deps.bell.action(decision.mitigationId).catch((err) => {
       // The sweep rings again.
@@ -52,33 +49,52 @@ export async function decideMitigation(deps: IncidentDeps, decision: Decision): 
   return decided;
 }
 
-function record(deps: IncidentDeps, decision: Decision, executionExpiryMs: number): Promise<Decided> {
-  return deps.db.transaction(async (db): Promise<Decided> => {
-    const row = await lockMitigation(db, decision.mitigationId);
-    if (!row) return { refused: 'not-found' };
-    if (row.state !== 'requested' || row.version !== decision.version) {
-      return { refused: 'out-of-date', state: row.state, by: row.requestedBy };
-    }
-    if (row.expired) return { refused: 'expired' };
-    if (!(await addApproval(db, row, decision.userId, decision.decision)))
-      return { refused: 'already-decided-by-you' };
+async function decide(
+  db: Db,
+  decision: Decision,
+  service: NamedService,
+  person: Person | null,
+): Promise<Decided> {
+  const row = await lockMitigation(db, decision.mitigationId);
+  if (!row) return { refused: 'not-found' };
+  // Judged on the locked row: whose request it is cannot change any more.
+  const refusal: Refusal | null = person
+    ? mayDecide(service.approvals, person, decision.decision, row.requestedBy)
+    : { refused: 'people-unknown' };
+  if (refusal) {
+    await auditRefusal(db, row, decision.userId, decision.decision, refusal);
+    return refusal;
+  }
+  if (row.state !== 'requested' || row.version !== decision.version) {
+    return { refused: 'out-of-date', state: row.state, by: row.requestedBy };
+  }
+  if (row.expired) return { refused: 'expired' };
+  const isNew = await addApproval(db, row, decision.userId, decision.decision);
+  if (!isNew) return { refused: 'already-decided-by-you' };
+  return record(db, row, decision, service.approvals.executionExpiry);
+}
 
-    const approve = decision.decision === 'approve';
-    const moved = approve
-      ? await markApproved(db, row.id, executionExpiryMs)
-      : await moveMitigation(db, row.id, ['requested'], 'denied');
-    const outcome = approve ? (moved ? 'approved' : 'more-approvals-needed') : 'denied';
-    await addTimeline(db, row.incidentId, approve ? 'approved' : 'denied', decision.userId, {
-      mitigationId: row.id,
-      title: row.title,
-      complete: moved !== null,
-    });
-    await appendAudit(db, {
-      actor: decision.userId,
-      kind: `mitigation.${approve ? 'approve' : 'deny'}`,
-      subject: `mitigation:${row.id}`,
-      body: { incident: row.incidentId, target: row.targetHash, version: row.version, outcome },
-    });
-    return { mitigation: moved ?? row, outcome };
+async function record(
+  db: Db,
+  row: MitigationRow,
+  { userId, decision }: Decision,
+  executionExpiryMs: number,
+): Promise<Decided> {
+  const approve = decision === 'approve';
+  const moved = approve
+    ? await markApproved(db, row.id, executionExpiryMs)
+    : await moveMitigation(db, row.id, ['requested'], 'denied');
+  const outcome = approve ? (moved ? 'approved' : 'more-approvals-needed') : 'denied';
+  await addTimeline(db, row.incidentId, approve ? 'approved' : 'denied', userId, {
+    mitigationId: row.id,
+    title: row.title,
+    complete: moved !== null,
   });
+  await appendAudit(db, {
+    actor: userId,
+    kind: `mitigation.${approve ? 'approve' : 'deny'}`,
+    subject: `mitigation:${row.id}`,
+    body: { incident: row.incidentId, target: row.targetHash, version: row.version, outcome },
+  });
+  return { mitigation: moved ?? row, outcome };
 }

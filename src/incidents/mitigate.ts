@@ -3,6 +3,8 @@ import type { NamedService } from '../config/schema.ts';
 import { userMessageOf } from '../errors.ts';
 import type { MitigationContext, Verification } from '../mitigations/mitigation.ts';
 import { appendAudit } from '../store/audit.ts';
+import type { Db } from '../store/database.ts';
+import { inIncident } from '../store/incidents.ts';
 import {
   approvalsOf,
   claimMitigation,
@@ -14,7 +16,7 @@ import {
 import { addTimeline } from '../store/timeline.ts';
 import { type IncidentDeps, serviceOf } from './deps.ts';
 import { groupsOfPolicy, mayDecide } from './policy.ts';
-import { mitigationOf } from './request.ts';
+import { budgetRefusal, mitigationOf } from './request.ts';
 
 /** Limit of the acting statement and of the look that follows it. */
 export const EXECUTE_DEADLINE_MS = 6_000;
@@ -34,7 +36,7 @@ export async function executeMitigation(deps: IncidentDeps, mitigationId: number
   if (row?.state !== 'approved' || !service) return;
   if (!(await approversStillAllowed(deps, row, service))) return;
 
-  const claimed = await claim(deps, row.id);
+  const claimed = await claim(deps, row, service);
   if (!claimed) return;
   const mitigation = mitigationOf(claimed.kind);
   if (!mitigation) return finish(deps, claimed, 'failed', 'this kind of mitigation is not known any more');
@@ -70,13 +72,7 @@ export async function executeMitigation(deps: IncidentDeps, mitigationId: number
 export async function settleInterrupted(deps: IncidentDeps, row: MitigationRow): Promise<void> {
   const service = serviceOf(deps, row.service);
   if (!service || !row.claim) return;
-  if (row.state === 'executing') {
-    const moved = await moveMitigation(deps.db, row.id, ['executing'], 'interrupted');
-    if (!moved) return;
-    await deps.db.transaction((db) =>
-      addTimeline(db, row.incidentId, 'interrupted', 'latency-bot', about(row)),
-    );
-  }
+  if (row.state === 'executing' && !(await markInterrupted(deps, row))) return;
   const verification = await verify(deps, row, { service, targets: deps.targets(service.id) });
   if (verification.effect === 'unknown') {
     deps.log.warn(
@@ -88,6 +84,15 @@ export async function settleInterrupted(deps: IncidentDeps, row: MitigationRow):
   await finish(deps, row, outcomeOf(verification), verification.detail);
 }
 
+function markInterrupted(deps: IncidentDeps, row: MitigationRow): Promise<boolean> {
+  return inIncident(deps.db, row.incidentId, async (db) => {
+    if (!(await moveMitigation(db, row.id, ['executing'], 'interrupted'))) return false;
+    await addTimeline(db, row.incidentId, 'interrupted', 'latency-bot', about(row));
+    await appendAudit(db, auditOf(row, 'interrupted', {}));
+    return true;
+  });
+}
+
 async function approversStillAllowed(
   deps: IncidentDeps,
   row: MitigationRow,
@@ -96,25 +101,42 @@ async function approversStillAllowed(
   const approvals = await approvalsOf(deps.db, row.id);
   for (const { userId, decision } of approvals) {
     if (decision !== 'approve') continue;
-    const person = await deps.people.lookUp(userId, groupsOfPolicy(service.approvals)).catch(() => null);
+    const person = await deps.people.lookUp(userId, groupsOfPolicy(service.approvals)).catch((err) => {
+      deps.log.warn({ err, slackUserId: userId }, 'looking up an approver before acting');
+      return null;
+    });
     if (person && mayDecide(service.approvals, person, 'approve', row.requestedBy) === null) continue;
     const reason = person
       ? 'an approver lost the right to approve before it started; nothing was done'
       : 'the right of an approver could not be checked; nothing was done';
-    await deps.db.transaction(async (db) => {
-      const moved = await moveMitigation(db, row.id, ['approved'], 'failed', reason);
-      if (!moved) return;
-      await addTimeline(db, row.incidentId, 'refused', 'latency-bot', { ...about(row), reason });
-      await appendAudit(db, auditOf(row, 'refused', { approver: userId }));
-    });
+    await inIncident(deps.db, row.incidentId, (db) => refuse(db, row, reason, { approver: userId }));
     return false;
   }
   return true;
 }
 
-function claim(deps: IncidentDeps, id: number): Promise<MitigationRow | null> {
-  return deps.db.transaction(async (db) => {
-    const claimed = await claimMitigation(db, id, randomUUID());
+/** An approved mitigation is not carried out after all. */
+async function refuse(
+  db: Db,
+  row: MitigationRow,
+  reason: string,
+  because: Record<string, unknown>,
+): Promise<void> {
+  if (!(await moveMitigation(db, row.id, ['approved'], 'failed', reason))) return;
+  await addTimeline(db, row.incidentId, 'refused', 'latency-bot', { ...about(row), reason });
+  await appendAudit(db, auditOf(row, 'refused', because));
+}
+
+function claim(deps: IncidentDeps, row: MitigationRow, service: NamedService): Promise<MitigationRow | null> {
+  return inIncident(deps.db, row.incidentId, async (db) => {
+    // Several may have been asked for while the budget still had room.
+    const overspent = await budgetRefusal(db, row, service);
+    if (overspent) {
+      const reason = 'the incident has used up its cancelled or terminated sessions; nothing was done';
+      await refuse(db, row, reason, { because: overspent.refused });
+      return null;
+    }
+    const claimed = await claimMitigation(db, row.id, randomUUID());
     if (!claimed) return null;
     await addTimeline(db, claimed.incidentId, 'executing', 'latency-bot', about(claimed));
     await appendAudit(db, auditOf(claimed, 'executing', { target: claimed.targetHash }));
@@ -146,7 +168,7 @@ async function finish(
 ): Promise<void> {
   const { claim: holder } = row;
   if (!holder) return;
-  await deps.db.transaction(async (db) => {
+  await inIncident(deps.db, row.incidentId, async (db) => {
     const recorded = await recordOutcome(db, row.id, holder, outcome, detail, FIRST_CHECK_MS);
     if (!recorded) return;
     await addTimeline(db, row.incidentId, outcome, 'latency-bot', { ...about(row), detail });

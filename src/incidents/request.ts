@@ -1,7 +1,9 @@
+import type { NamedService } from '../config/schema.ts';
 import { MITIGATIONS } from '../mitigations/index.ts';
 import type { Mitigation } from '../mitigations/mitigation.ts';
 import { appendAudit } from '../store/audit.ts';
-import { findIncident } from '../store/incidents.ts';
+import type { Db } from '../store/database.ts';
+import { inIncident } from '../store/incidents.ts';
 import {
   executedCount,
   findMitigation,
@@ -58,9 +60,8 @@ export async function requestMitigation(
   const look = await lookAgain(deps, mitigation);
   if (look.state === 'changed') return refuseChangedTarget(deps, mitigation, look.reason);
 
-  return deps.db.transaction(async (db) => {
-    const incident = await findIncident(db, mitigation.incidentId);
-    if (!incident || incident.state === 'resolved') return { refused: 'incident-over' };
+  return inIncident(deps.db, mitigation.incidentId, async (db, incident): Promise<Requested> => {
+    if (incident.state === 'resolved') return { refused: 'incident-over' };
     const requested = await markRequested(db, mitigation.id, version, {
       by: userId,
       reason,
@@ -98,14 +99,21 @@ async function refusalOf(
     deps.log.warn({ err, slackUserId: userId }, 'looking up a requester');
     return null;
   });
-  if (!person) return { refused: 'people-unknown' };
-  const refusal = mayRequest(service.approvals, person);
-  if (refusal) {
-    await auditRefusal(deps, mitigation, userId, 'request', refusal);
-    return refusal;
-  }
+  const refusal: Refusal | null = person
+    ? (mayRequest(service.approvals, person) ?? (await budgetRefusal(deps.db, mitigation, service)))
+    : { refused: 'people-unknown' };
+  if (refusal) await deps.db.transaction((db) => auditRefusal(db, mitigation, userId, 'request', refusal));
+  return refusal;
+}
+
+/** Whether this incident has had all the sessions ended that its service allows. */
+export async function budgetRefusal(
+  db: Db,
+  mitigation: MitigationRow,
+  service: NamedService,
+): Promise<Refusal | null> {
   const limit = service.mitigations.maxKillsPerIncident;
-  const done = await executedCount(deps.db, mitigation.incidentId, ['cancel-query', 'terminate-backend']);
+  const done = await executedCount(db, mitigation.incidentId, ['cancel-query', 'terminate-backend']);
   return done >= limit ? { refused: 'budget-used', limit } : null;
 }
 
@@ -130,7 +138,7 @@ async function lookAgain(
 }
 
 async function refuseChangedTarget(deps: IncidentDeps, row: MitigationRow, reason: string): Promise<Refusal> {
-  await deps.db.transaction(async (db) => {
+  await inIncident(deps.db, row.incidentId, async (db) => {
     const moved = await moveMitigation(db, row.id, ['proposed'], 'target-changed', reason);
     if (!moved) return;
     await addTimeline(db, row.incidentId, 'target-changed', 'latency-bot', {
@@ -149,21 +157,19 @@ async function refuseChangedTarget(deps: IncidentDeps, row: MitigationRow, reaso
 }
 
 /** Refusals are proven too. */
-export async function auditRefusal(
-  deps: IncidentDeps,
+export function auditRefusal(
+  db: Db,
   row: MitigationRow,
   actor: string,
   what: string,
   refusal: Refusal,
 ): Promise<void> {
-  await deps.db.transaction((db) =>
-    appendAudit(db, {
-      actor,
-      kind: 'mitigation.refused',
-      subject: `mitigation:${row.id}`,
-      body: { incident: row.incidentId, what, because: refusal.refused },
-    }),
-  );
+  return appendAudit(db, {
+    actor,
+    kind: 'mitigation.refused',
+    subject: `mitigation:${row.id}`,
+    body: { incident: row.incidentId, what, because: refusal.refused },
+  });
 }
 
 type AnyMitigation = Mitigation<Record<string, unknown>, Record<string, unknown>>;

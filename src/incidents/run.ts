@@ -1,3 +1,4 @@
+import type { NamedService } from '../config/schema.ts';
 import { diagnose } from '../diagnosis/diagnose.ts';
 import type { Diagnosis } from '../diagnosis/diagnosis.ts';
 import { PROBES } from '../probes/index.ts';
@@ -5,13 +6,19 @@ import type { Probe, ProbeOutcome } from '../probes/probe.ts';
 import { runProbe } from '../probes/run-probe.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Db } from '../store/database.ts';
-import { changeIncidentState, type Incident, recordMeasurement } from '../store/incidents.ts';
-import { replaceProposals } from '../store/mitigations.ts';
+import { changeIncidentState, type Incident, inIncident, recordMeasurement } from '../store/incidents.ts';
+import {
+  countRecoveryCheck,
+  isRecoveryCheckDue,
+  type NewMitigation,
+  replaceProposals,
+} from '../store/mitigations.ts';
 import {
   claimReport,
   countBell,
   findRun,
   finishRun,
+  giveUpReports,
   insertRun,
   type ReportRow,
   type Run,
@@ -20,7 +27,7 @@ import {
 } from '../store/runs.ts';
 import { addTimeline, touchIncident } from '../store/timeline.ts';
 import { type IncidentDeps, serviceOf } from './deps.ts';
-import { judgeRecovery } from './judge-recovery.ts';
+import { judgeRecovery, RECOVERY_CHECK_INTERVAL_MS } from './judge-recovery.ts';
 import { proposalsOf } from './propose.ts';
 
 const ALL_PROBES: Probe<unknown>[] = Object.values(PROBES);
@@ -33,7 +40,7 @@ export interface RunRequest {
   mitigationId: number | null;
 }
 
-/** Starts a pass of the runbook; null when the service has one under way already. */
+/** Starts a pass of the runbook; null when the service has one under way already, or a recovery check is not due. */
 export async function startRun(
   deps: IncidentDeps,
   incident: Incident,
@@ -41,14 +48,21 @@ export async function startRun(
 ): Promise<Run | null> {
   const service = serviceOf(deps, incident.service);
   if (!service) return null;
-  const run = await deps.db.transaction(async (db) => {
-    const slowest = Math.max(...ALL_PROBES.map((probe) => service.window + probe.graceMs));
+  const { mitigationId } = request;
+  const slowest = Math.max(...ALL_PROBES.map((probe) => service.window + probe.graceMs));
+  const deadlineMs = slowest + RUN_MARGIN_MS;
+  const run = await inIncident(deps.db, incident.id, async (db) => {
+    if (mitigationId !== null && !(await isRecoveryCheckDue(db, mitigationId))) return null;
     const created = await insertRun(
       db,
-      { incidentId: incident.id, service: incident.service, ...request, deadlineMs: slowest + RUN_MARGIN_MS },
+      { incidentId: incident.id, service: incident.service, ...request, deadlineMs },
       ALL_PROBES.map((probe) => ({ id: probe.id, step: probe.runbookStep })),
     );
     if (!created) return null;
+    // Should this run get lost, the next check is due one interval after its deadline.
+    if (mitigationId !== null) {
+      await countRecoveryCheck(db, mitigationId, deadlineMs + RECOVERY_CHECK_INTERVAL_MS);
+    }
     if (request.kind === 'triage') {
       await addTimeline(db, incident.id, 'run-started', request.requestedBy, { runId: created.id });
     } else {
@@ -62,7 +76,11 @@ export async function startRun(
     });
     return created;
   });
-  if (run) await ringRun(deps, run);
+  if (!run) return null;
+  await ringRun(deps, run).catch((err) => {
+    // The sweep rings again.
+    deps.log.warn({ err, runId: run.id }, 'ringing for a run');
+  });
   return run;
 }
 
@@ -100,7 +118,7 @@ export async function performProbe(
     log: deps.log,
   };
   const outcome = await runProbe(probe, context);
-  await deps.db.transaction(async (db) => {
+  await inIncident(deps.db, run.incidentId, async (db) => {
     if (await saveReport(db, runId, outcome)) await touchIncident(db, run.incidentId);
   });
   deps.log.info({ runId, probeId, status: outcome.status, durationMs: outcome.durationMs }, 'probe finished');
@@ -114,19 +132,29 @@ export async function closeRun(deps: IncidentDeps, runId: number): Promise<boole
   const run = await findRun(deps.db, runId);
   const service = run && serviceOf(deps, run.service);
   if (!run || !service || run.state !== 'running') return true;
-  const reports = await reportsOf(deps.db, runId);
-  if (reports.some(isOpen) && run.deadlineAt.getTime() > Date.now()) return false;
-  const diagnosis = diagnose({ service, outcomes: reports.map(toOutcome) });
-
-  await deps.db.transaction(async (db) => {
+  return inIncident(deps.db, run.incidentId, async (db, incident) => {
+    await giveUpReports(db, runId);
+    const reports = await reportsOf(db, runId);
+    if (reports.some(isOpen)) return false;
+    const diagnosis = diagnose({ service, outcomes: reports.map(toOutcome) });
     const finished = await finishRun(db, runId, diagnosis);
-    if (!finished) return;
+    if (!finished) return true;
     await recordDiagnosis(db, finished, diagnosis);
     if (finished.kind === 'recovery') await judgeRecovery(db, finished, diagnosis, service);
-    else await replaceProposals(db, finished.incidentId, proposalsOf(finished, diagnosis, service));
+    else await replaceProposals(db, incident.id, offersOf(finished, incident, diagnosis, service));
+    deps.log.info({ runId, verdict: diagnosis.verdict, cause: diagnosis.causes[0]?.id }, 'run diagnosed');
+    return true;
   });
-  deps.log.info({ runId, verdict: diagnosis.verdict, cause: diagnosis.causes[0]?.id }, 'run diagnosed');
-  return true;
+}
+
+/** Nothing is offered any more where somebody resolved the incident while it was being looked at. */
+function offersOf(
+  run: Run,
+  incident: Incident,
+  diagnosis: Diagnosis,
+  service: NamedService,
+): NewMitigation[] {
+  return incident.state === 'resolved' ? [] : proposalsOf(run, diagnosis, service);
 }
 
 async function recordDiagnosis(db: Db, run: Run, diagnosis: Diagnosis): Promise<void> {
@@ -165,8 +193,6 @@ function toOutcome(row: ReportRow): ProbeOutcome {
     durationMs: row.durationMs ?? 0,
   };
   if (row.status === 'answered') return { ...base, status: 'answered', report: row.report };
-  if (row.status === 'skipped' || row.status === 'failed') {
-    return { ...base, status: row.status, reason: row.reason ?? '', code: row.code ?? 'internal' };
-  }
-  return { ...base, status: 'failed', reason: "no answer before the run's deadline", code: 'target-timeout' };
+  const status = row.status === 'skipped' ? 'skipped' : 'failed';
+  return { ...base, status, reason: row.reason ?? '', code: row.code ?? 'internal' };
 }

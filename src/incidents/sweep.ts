@@ -1,9 +1,11 @@
 import { appendAudit } from '../store/audit.ts';
-import { findIncident } from '../store/incidents.ts';
+import { findIncident, inIncident } from '../store/incidents.ts';
 import {
   approvedMitigations,
   dueRecoveryChecks,
-  expireMitigations,
+  expireMitigation,
+  type MitigationRow,
+  overdueMitigations,
   stuckMitigations,
 } from '../store/mitigations.ts';
 import { incidentsWithoutRun, runsWithLostBell } from '../store/runs.ts';
@@ -22,33 +24,52 @@ const STUCK_AFTER_MS = EXECUTE_DEADLINE_MS + VERIFY_DEADLINE_MS + 1_000;
  * every few seconds; everything it does is a compare-and-set, so several processes may sweep at once.
  */
 export async function sweep(deps: IncidentDeps, options: { starting: boolean }): Promise<void> {
-  await expire(deps);
-  for (const id of await incidentsWithoutRun(deps.db)) {
-    const incident = await findIncident(deps.db, id);
-    if (incident)
-      await startRun(deps, incident, { kind: 'triage', requestedBy: incident.openedBy, mitigationId: null });
-  }
-  for (const run of await runsWithLostBell(deps.db, options.starting ? 0 : BELL_SILENCE_MS)) {
+  const { db } = deps;
+  const silenceMs = options.starting ? 0 : BELL_SILENCE_MS;
+  await each(deps, 'expiring', await overdueMitigations(db), (row) => expire(deps, row));
+  await each(deps, 'starting a run', await incidentsWithoutRun(db), (id) => runFirst(deps, id));
+  await each(deps, 'closing a run', await runsWithLostBell(db, silenceMs), async (run) => {
     if (!(await closeRun(deps, run.id))) await ringRun(deps, run);
-  }
-  for (const row of await stuckMitigations(deps.db, STUCK_AFTER_MS)) await settleInterrupted(deps, row);
-  for (const row of await approvedMitigations(deps.db)) await deps.bell.action(row.id);
-  for (const row of await dueRecoveryChecks(deps.db)) await checkRecovery(deps, row.id);
+  });
+  await each(deps, 'settling', await stuckMitigations(db, STUCK_AFTER_MS), (row) =>
+    settleInterrupted(deps, row),
+  );
+  await each(deps, 'ringing', await approvedMitigations(db), (row) => deps.bell.action(row.id));
+  await each(deps, 'checking', await dueRecoveryChecks(db), (row) => checkRecovery(deps, row.id));
 }
 
-async function expire(deps: IncidentDeps): Promise<void> {
-  await deps.db.transaction(async (db) => {
-    for (const row of await expireMitigations(db)) {
-      await addTimeline(db, row.incidentId, 'expired', 'latency-bot', {
-        mitigationId: row.id,
-        title: row.title,
-      });
-      await appendAudit(db, {
-        actor: 'latency-bot',
-        kind: 'mitigation.expired',
-        subject: `mitigation:${row.id}`,
-        body: { incident: row.incidentId },
-      });
+/** What fails costs itself and no other; the next sweep comes back to it. */
+async function each<T extends number | { id: number }>(
+  deps: IncidentDeps,
+  what: string,
+  items: T[],
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
+  for (const item of items) {
+    try {
+      await work(item);
+    } catch (err) {
+      deps.log.error({ err, what, id: typeof item === 'number' ? item : item.id }, 'sweeping');
     }
+  }
+}
+
+async function runFirst(deps: IncidentDeps, id: number): Promise<void> {
+  const incident = await findIncident(deps.db, id);
+  if (!incident) return;
+  await startRun(deps, incident, { kind: 'triage', requestedBy: incident.openedBy, mitigationId: null });
+}
+
+async function expire(deps: IncidentDeps, { id, incidentId }: MitigationRow): Promise<void> {
+  await inIncident(deps.db, incidentId, async (db) => {
+    const row = await expireMitigation(db, id);
+    if (!row) return;
+    await addTimeline(db, incidentId, 'expired', 'latency-bot', { mitigationId: id, title: row.title });
+    await appendAudit(db, {
+      actor: 'latency-bot',
+      kind: 'mitigation.expired',
+      subject: `mitigation:${id}`,
+      body: { incident: incidentId },
+    });
   });
 }

@@ -1,4 +1,5 @@
-import type { Db } from './database.ts';
+import { BotError } from '../errors.ts';
+import type { Database, Db } from './database.ts';
 import { storableJson } from './storable.ts';
 
 export type IncidentState = 'investigating' | 'monitoring' | 'resolved';
@@ -33,6 +34,8 @@ const INSERT_IF_NONE = `
   on conflict (service) where state <> 'resolved' do nothing
   returning ${COLUMNS}`;
 const OPEN_OF_SERVICE = `select ${COLUMNS} from incidents where service = $1 and state <> 'resolved'`;
+// Rows that refer to the incident may still be added meanwhile.
+const LOCK = `select ${COLUMNS} from incidents where id = $1 for no key update`;
 const ADD_ALERT = `
   with alert as (
     insert into alerts (incident_id, source, title, actor, data) values ($1, $2, $3, $4, $5)
@@ -72,6 +75,22 @@ export async function insertIncident(
     values.lead,
   ]);
   return rows[0] ?? null;
+}
+
+/**
+ * One transaction about one incident. It is locked before anything else is: everybody takes the locks in the same
+ * order, so nobody waits in a circle, and what is read of the incident stays true until the commit.
+ */
+export function inIncident<T>(
+  database: Database,
+  id: number,
+  work: (db: Db, incident: Incident) => Promise<T>,
+): Promise<T> {
+  return database.transaction(async (db) => {
+    const { rows } = await db.query<Incident>(LOCK, [id]);
+    if (!rows[0]) throw new BotError('not-found', `there is no incident ${id}`);
+    return work(db, rows[0]);
+  });
 }
 
 export async function openIncidentOf(db: Db, service: string): Promise<Incident | null> {

@@ -109,11 +109,14 @@ const MOVE = `
   update mitigations set state = $3, version = version + 1, detail = coalesce($4, detail)
   where id = $1 and state = any ($2)
   returning ${COLUMNS}`;
+const IS_OVER = `
+  ((state = 'requested' and expires_at <= clock_timestamp())
+  or (state = 'approved' and approved_until <= clock_timestamp()))`;
+const OVER = `select ${COLUMNS} from mitigations where ${IS_OVER} order by id`;
 const EXPIRE = `
   update mitigations set state = 'expired', version = version + 1,
     detail = case when state = 'approved' then 'approved, but not started in time' else 'nobody approved in time' end
-  where (state = 'requested' and expires_at <= clock_timestamp())
-  or (state = 'approved' and approved_until <= clock_timestamp())
+  where id = $1 and ${IS_OVER}
   returning ${COLUMNS}`;
 const STUCK = `
   select ${COLUMNS} from mitigations
@@ -121,17 +124,18 @@ const STUCK = `
   order by id`;
 const DUE_CHECKS = `
   select ${COLUMNS} from mitigations where state = 'succeeded' and next_check_at <= clock_timestamp() order by id`;
-const SCHEDULE_CHECK = `
+const IS_CHECK_DUE =
+  "select from mitigations where id = $1 and state = 'succeeded' and next_check_at <= clock_timestamp()";
+const COUNT_CHECK = `
   update mitigations
-  set recovery_checks = recovery_checks + 1, next_check_at = clock_timestamp() + $3 * interval '1 millisecond'
-  where id = $1 and state = 'succeeded' and recovery_checks = $2
-  returning ${COLUMNS}`;
+  set recovery_checks = recovery_checks + 1, next_check_at = clock_timestamp() + $2 * interval '1 millisecond'
+  where id = $1 and state = 'succeeded'`;
 const SET_NEXT_CHECK = `
   update mitigations set next_check_at = clock_timestamp() + $2 * interval '1 millisecond' where id = $1`;
+// A claimed one that failed may still take effect: a session that rolls back much work ends late.
 const COUNT_DONE = `
   select count(*)::int as n from mitigations
-  where incident_id = $1 and kind = any ($2)
-  and state in ('executing', 'succeeded', 'interrupted', 'verified', 'not-recovered')`;
+  where incident_id = $1 and kind = any ($2) and claim is not null and state <> 'target-changed'`;
 
 export type NewMitigation = Pick<
   MitigationRow,
@@ -277,10 +281,16 @@ export async function moveMitigation(
   return rows[0] ?? null;
 }
 
-/** Ends requests and approvals whose time is over, and returns them. */
-export async function expireMitigations(db: Db): Promise<MitigationRow[]> {
-  const { rows } = await db.query<MitigationRow>(EXPIRE);
+/** Requests and approvals whose time is over, by the store's clock. */
+export async function overdueMitigations(db: Db): Promise<MitigationRow[]> {
+  const { rows } = await db.query<MitigationRow>(OVER);
   return rows;
+}
+
+/** Ends a request or an approval whose time is over; null when it is not, or not any more. */
+export async function expireMitigation(db: Db, id: number): Promise<MitigationRow | null> {
+  const { rows } = await db.query<MitigationRow>(EXPIRE, [id]);
+  return rows[0] ?? null;
 }
 
 /** Claimed so long ago that whoever claimed them must be gone. */
@@ -302,18 +312,15 @@ export async function dueRecoveryChecks(db: Db): Promise<MitigationRow[]> {
   return rows;
 }
 
-/** Counts one recovery check and sets the time of the next; null when somebody else did. */
-export async function scheduleRecoveryCheck(
-  db: Db,
-  mitigation: MitigationRow,
-  inMs: number,
-): Promise<MitigationRow | null> {
-  const { rows } = await db.query<MitigationRow>(SCHEDULE_CHECK, [
-    mitigation.id,
-    mitigation.recoveryChecks,
-    inMs,
-  ]);
-  return rows[0] ?? null;
+/** Whether the recovery has to be looked at now. */
+export async function isRecoveryCheckDue(db: Db, id: number): Promise<boolean> {
+  const { rowCount } = await db.query(IS_CHECK_DUE, [id]);
+  return rowCount === 1;
+}
+
+/** Counts one recovery check and sets the time of the next. */
+export async function countRecoveryCheck(db: Db, id: number, nextInMs: number): Promise<void> {
+  await db.query(COUNT_CHECK, [id, nextInMs]);
 }
 
 /** Sets when the recovery is looked at next. */
@@ -321,7 +328,7 @@ export async function setNextCheck(db: Db, id: number, inMs: number): Promise<vo
   await db.query(SET_NEXT_CHECK, [id, inMs]);
 }
 
-/** How many mitigations of these kinds this incident has already seen executed. */
+/** How many mitigations of these kinds were carried out in this incident, or tried. */
 export async function executedCount(db: Db, incidentId: number, kinds: string[]): Promise<number> {
   const { rows } = await db.query<{ n: number }>(COUNT_DONE, [incidentId, kinds]);
   return rows[0]?.n ?? 0;

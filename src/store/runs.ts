@@ -52,6 +52,14 @@ const SAVE_REPORT = `
   update reports
   set status = $3, started_at = $4, duration_ms = $5, reason = $6, code = $7, report = $8
   where run_id = $1 and probe_id = $2 and status in ('pending', 'running')`;
+// Only of a run that is over its deadline, by the store's clock.
+const GIVE_UP_REPORTS = `
+  update reports
+  set status = 'failed', code = 'target-timeout', reason = 'no answer before the run''s deadline',
+    started_at = claimed_at,
+    duration_ms = (extract(epoch from clock_timestamp() - claimed_at) * 1000)::int
+  where run_id = $1 and status in ('pending', 'running')
+  and exists (select 1 from runs where id = $1 and state = 'running' and deadline_at <= clock_timestamp())`;
 const REPORTS = `
   select probe_id as "probeId", step, status, started_at as "startedAt", duration_ms as "durationMs", reason, code, report
   from reports where run_id = $1 order by position`;
@@ -153,6 +161,11 @@ export async function saveReport(db: Db, runId: number, outcome: ProbeOutcome): 
 export async function reportsOf(db: Db, runId: number): Promise<ReportRow[]> {
   const { rows } = await db.query<ReportRow>(REPORTS, [runId]);
   return rows;
+}
+
+/** Fails the probes that a run past its deadline still waits for: what they answer now comes too late. */
+export async function giveUpReports(db: Db, runId: number): Promise<void> {
+  await db.query(GIVE_UP_REPORTS, [runId]);
 }
 
 /** Closes a run with its diagnosis, once; null when somebody else did. */

@@ -6,6 +6,7 @@ import {
   findMitigation,
   type MitigationRow,
   mitigationsOf,
+  type NewMitigation,
   replaceProposals,
 } from '../../src/store/mitigations.ts';
 import { insertRun } from '../../src/store/runs.ts';
@@ -70,22 +71,21 @@ export async function offer(
   );
   if (!run) throw new Error('the service has a run under way');
   await world.db.query("update runs set state = 'finished', finished_at = now() where id = $1", [run.id]);
-  const proposals = await Promise.all(
-    sessions.map(async ({ pid }) => {
-      const { rows } = await world.app.query(SNAPSHOT, [pid]);
-      const query = { text: 'select $1', fingerprint: null, how: 'parsed' };
-      const target = { ...rows[0], query, ageMs: 10_000, afterCancel: false };
-      const { id: runId, incidentId, service } = run;
-      return {
-        ...{ incidentId, runId, service, kind, target },
-        causeId: 'lock-idle-in-tx',
-        title: `Terminate pid ${pid} (celery)`,
-        risk: 'medium' as const,
-        targetHash: targetHash(kind, target),
-        dryRun: { freed: 0, waitersTotal: 0, waiters: [], rollsBackMs: 10_000 },
-      };
-    }),
-  );
+  const proposals: NewMitigation[] = [];
+  for (const { pid } of sessions) {
+    const { rows } = await world.app.query(SNAPSHOT, [pid]);
+    const query = { text: 'select $1', fingerprint: null, how: 'parsed' };
+    const target = { ...rows[0], query, ageMs: 10_000, afterCancel: false };
+    const { id: runId, incidentId, service } = run;
+    proposals.push({
+      ...{ incidentId, runId, service, kind, target },
+      causeId: 'lock-idle-in-tx',
+      title: `Terminate pid ${pid} (celery)`,
+      risk: 'medium' as const,
+      targetHash: targetHash(kind, target),
+      dryRun: { freed: 0, waitersTotal: 0, waiters: [], rollsBackMs: 10_000 },
+    });
+  }
   await replaceProposals(world.db, incident.id, proposals);
   const rows = await mitigationsOf(world.db, incident.id);
   return rows.filter((row) => row.runId === run.id);
