@@ -55,7 +55,7 @@ test('serves the fault panel, and leaves no process behind when it is closed', a
     expect(family.filter(({ pid }) => isAlive(pid))).toEqual([]);
     expect(existsSync(debtflow.pidFile)).toBe(false);
   }
-});
+}, 60_000);
 
 test('a killed parent takes the API and the load along; the database is found again', async () => {
   const parent = spawn(
@@ -89,4 +89,4 @@ test('a killed parent takes the API and the load along; the database is found ag
     await debtflow.close();
   }
   expect(isAlive(postmaster)).toBe(false);
-});
+}, 60_000);

@@ -93,7 +93,7 @@ test('connection-leak: the API is refused until the sessions are terminated', as
   expect((await pidsOf('debtflow-celery')).length).toBeGreaterThan(10);
   await leak.off();
   await vi.waitFor(async () => expect(await pidsOf('debtflow-celery')).toEqual([]));
-}, 40_000);
+}, 60_000);
 
 test('long-report-query: p95 is above 200 ms until the statement is cancelled', async () => {
   const report = fault('long-report-query');
@@ -110,7 +110,7 @@ test('long-report-query: p95 is above 200 ms until the statement is cancelled', 
   await report.off();
   expect(report.isOn()).toBe(false);
   await vi.waitFor(async () => expect(await pidsOf('debtflow-report')).toEqual([]));
-}, 40_000);
+}, 60_000);
 
 test('idle-in-transaction: writes queue behind one session until it is terminated', async () => {
   const idle = fault('idle-in-transaction');
@@ -140,4 +140,4 @@ test('idle-in-transaction: writes queue behind one session until it is terminate
   await idle.off();
   expect(idle.isOn()).toBe(false);
   await vi.waitFor(async () => expect(await pidsOf('celery: reconcile_payments')).toEqual([]));
-}, 40_000);
+}, 60_000);
