@@ -8,7 +8,7 @@ export async function registerRoutes(
   faults: Fault[],
   latency: () => LatencyReport,
 ): Promise<void> {
-  app.get('/sandbox/faults', async () => ({ faults: faults.map(present) }));
+  app.get('/sandbox/faults', async () => faults.map(present));
   app.get('/sandbox/debtflow/latency', async () => latency());
 
   app.put<{ Params: { name: string } }>('/sandbox/faults/:name', async (request, reply) => {

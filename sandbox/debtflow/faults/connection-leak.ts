@@ -24,6 +24,10 @@ export function connectionLeak(targets: FaultTargets): Fault {
     client.on('error', lost);
     client.on('end', lost);
     await client.connect();
+    if (stopped) {
+      await client.end(); // the leak ended while this one was being opened
+      return;
+    }
     sessions.add(client);
     await client.query(
       'SELECT "payments_processor"."id", "payments_processor"."name" FROM "payments_processor"',

@@ -85,14 +85,14 @@ test('connection-leak: the API is refused until the sessions are terminated', as
       await fixer.query('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [left]);
     expect(left).toEqual([]);
     expect(leak.isOn()).toBe(false);
-  });
+  }, SOON);
   await expectWellAgain();
   expect(await pidsOf('debtflow-celery')).toEqual([]);
 
   await leak.on();
   expect((await pidsOf('debtflow-celery')).length).toBeGreaterThan(10);
   await leak.off();
-  await vi.waitFor(async () => expect(await pidsOf('debtflow-celery')).toEqual([]));
+  await vi.waitFor(async () => expect(await pidsOf('debtflow-celery')).toEqual([]), SOON);
 }, 60_000);
 
 test('long-report-query: p95 is above 200 ms until the statement is cancelled', async () => {
@@ -102,14 +102,14 @@ test('long-report-query: p95 is above 200 ms until the statement is cancelled', 
   const pids = await pidsOf('debtflow-report');
   expect(pids).toHaveLength(1);
   await fixer.query('select pg_cancel_backend($1)', pids);
-  await vi.waitFor(() => expect(report.isOn()).toBe(false));
+  await vi.waitFor(() => expect(report.isOn()).toBe(false), SOON);
   await expectWellAgain();
 
   await report.on();
   expect(await pidsOf('debtflow-report')).toHaveLength(1);
   await report.off();
   expect(report.isOn()).toBe(false);
-  await vi.waitFor(async () => expect(await pidsOf('debtflow-report')).toEqual([]));
+  await vi.waitFor(async () => expect(await pidsOf('debtflow-report')).toEqual([]), SOON);
 }, 60_000);
 
 test('idle-in-transaction: writes queue behind one session until it is terminated', async () => {
@@ -133,11 +133,11 @@ test('idle-in-transaction: writes queue behind one session until it is terminate
   }, SOON);
 
   await fixer.query('select pg_terminate_backend($1)', [pid]);
-  await vi.waitFor(() => expect(idle.isOn()).toBe(false));
+  await vi.waitFor(() => expect(idle.isOn()).toBe(false), SOON);
   await expectWellAgain();
 
   await idle.on();
   await idle.off();
   expect(idle.isOn()).toBe(false);
-  await vi.waitFor(async () => expect(await pidsOf('celery: reconcile_payments')).toEqual([]));
+  await vi.waitFor(async () => expect(await pidsOf('celery: reconcile_payments')).toEqual([]), SOON);
 }, 60_000);
