@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import {
   type Running,
   type SandboxProcess,
@@ -6,7 +6,7 @@ import {
   startSandboxProcess,
   temporaryDirectory,
 } from './helpers/processes.ts';
-import { story } from './helpers/story.ts';
+import { cleanUp, story } from './helpers/story.ts';
 import { findAction, type Workspace, workspaceAt } from './helpers/workspace.ts';
 
 const FAULT = 'idle-in-transaction';
@@ -25,6 +25,8 @@ beforeAll(async () => {
     approvals: { approvers: ['SAPPROVERS', 'UONCALL'], expiry: '30s' },
   });
 }, 120_000);
+
+afterEach(() => cleanUp(workspace), 60_000);
 
 afterAll(async () => {
   await bot?.interrupt();
@@ -60,7 +62,6 @@ test('the observer and the requester are refused, and of two approvers at once o
   expect(texts.filter((text) => text.startsWith('Too late'))).toHaveLength(1);
 
   await incident.untilSlot(/^mitigation:/, (message) => /^Done/.test(message.text));
-  await incident.end(FAULT);
 });
 
 test('an approval after the expiry is refused and nothing is done', async () => {
@@ -76,7 +77,6 @@ test('an approval after the expiry is refused and nothing is done', async () => 
   // The button of the message as it was before: an old window, or a click under way while it expired.
   const late = await within3s(workspace.click('UONCALL', asked, 'approve-mitigation'));
   expect(late.ok && late.ephemeral?.text.startsWith('Approved')).toBe(false);
-  await incident.end(FAULT);
 });
 
 test('a target that went away is left alone, and the card says so', async () => {
@@ -91,5 +91,4 @@ test('a target that went away is left alone, and the card says so', async () => 
     (message) => !/^(Waiting|Approved|Running)/.test(message.text),
   );
   expect(card.text).toMatch(/^Target changed, nothing was done/);
-  await incident.end(FAULT);
 });

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../../src/embedded-postgres/embedded-postgres.ts';
 import {
   type Running,
@@ -8,7 +8,7 @@ import {
   startSandboxProcess,
   temporaryDirectory,
 } from './helpers/processes.ts';
-import { story } from './helpers/story.ts';
+import { cleanUp, story } from './helpers/story.ts';
 import { type Workspace, workspaceAt } from './helpers/workspace.ts';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -30,6 +30,8 @@ beforeAll(async () => {
     env: { REDIS_URL: `redis://127.0.0.1:${port}` },
   });
 }, 120_000);
+
+afterEach(() => cleanUp(workspace), 60_000);
 
 afterAll(async () => {
   await bot?.interrupt();
@@ -55,7 +57,7 @@ test.each([
     60_000,
   );
   expect(recovery.text).toMatch(/^Latency recovered/);
-  await incident.end(fault);
+  await workspace.click('UONCALL', recovery, 'resolve-incident');
   const timeline = await incident.untilSlot('timeline', (message) => /Last: Resolved/.test(message.text));
   expect(timeline.text).toMatch(/Resolved by/);
 });

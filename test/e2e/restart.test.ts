@@ -7,7 +7,7 @@ import {
   startSandboxProcess,
   temporaryDirectory,
 } from './helpers/processes.ts';
-import { story } from './helpers/story.ts';
+import { cleanUp, story } from './helpers/story.ts';
 import { findAction, slotOf, type Workspace, workspaceAt } from './helpers/workspace.ts';
 
 const FAULT = 'idle-in-transaction';
@@ -23,9 +23,7 @@ beforeAll(async () => {
   bot = await start();
 }, 120_000);
 
-afterEach(async () => {
-  await workspace?.fault(FAULT, false);
-});
+afterEach(() => cleanUp(workspace), 60_000);
 
 afterAll(async () => {
   await bot?.interrupt();
@@ -57,7 +55,6 @@ test('killed while the probes look: the restart finishes the run in the same thr
   const diagnosis = await incident.untilSlot('diagnosis', () => true, 40_000);
   expect(diagnosis.text).toMatch(/idle in transaction/);
   await expectNothingTwice(card.ts);
-  await incident.end(FAULT);
 });
 
 test('killed while a request waits for its approval: it can still be approved', async () => {
@@ -71,7 +68,6 @@ test('killed while a request waits for its approval: it can still be approved', 
   await incident.untilSlot(/^mitigation:/, (message) => /^Done/.test(message.text));
   expect(await killedSessions(sandbox.debtflow.databaseUrl)).toBe(before + 1);
   await expectNothingTwice(card.ts);
-  await incident.end(FAULT);
 });
 
 // From before the claim to after the outcome: wherever the kill falls, at most one termination and a true card.
@@ -97,5 +93,4 @@ test.each([0, 15, 40, 90])('killed %i ms after the approval: executed at most on
   expect(settled.text).toMatch(/^Done/);
   expect(await killedSessions(sandbox.debtflow.databaseUrl)).toBe(before + 1);
   await expectNothingTwice(card.ts);
-  await incident.end(FAULT);
 });

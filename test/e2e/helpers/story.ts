@@ -15,8 +15,6 @@ export interface Story {
   ): Promise<SlackMessage>;
   /** Waits for the diagnosis, opens the dialog of the first offer and asks for it. */
   request(as: User): Promise<SlackMessage>;
-  /** Switches the fault off, resolves, and waits until the API is well again. */
-  end(fault: string): Promise<void>;
 }
 
 export function story(workspace: Workspace): Story {
@@ -74,12 +72,17 @@ export function story(workspace: Workspace): Story {
       expect(submitted).toMatchObject({ ok: true });
       return self.untilSlot(/^mitigation:/, (message) => findAction(message, 'approve-mitigation') !== null);
     },
-    async end(fault) {
-      await workspace.fault(fault, false);
-      const card = await self.card();
-      if (findAction(card, 'resolve-incident')) await workspace.click('UONCALL', card, 'resolve-incident');
-      await expect.poll(() => workspace.p95Ms(), { timeout: 40_000, interval: 200 }).toBeLessThan(200);
-    },
   };
   return self;
+}
+
+/** Switches every fault off, resolves what is open, and waits until the API is well again. */
+export async function cleanUp(workspace: Workspace): Promise<void> {
+  for (const fault of await workspace.faults()) {
+    if (fault.on) await workspace.fault(fault.name, false);
+  }
+  for (const message of await workspace.channel()) {
+    if (findAction(message, 'resolve-incident')) await workspace.click('UONCALL', message, 'resolve-incident');
+  }
+  await expect.poll(() => workspace.p95Ms(), { timeout: 40_000, interval: 200 }).toBeLessThan(200);
 }

@@ -33,6 +33,7 @@ export interface Workspace {
   channel(): Promise<SlackMessage[]>;
   thread(ts: string): Promise<SlackMessage[]>;
   fault(name: string, on: boolean): Promise<void>;
+  faults(): Promise<{ name: string; on: boolean }[]>;
   p95Ms(): Promise<number | null>;
 }
 
@@ -86,6 +87,7 @@ export function workspaceAt(url: string): Workspace {
       });
       if (!response.ok) throw new Error(`fault ${name}: ${response.status} ${await response.text()}`);
     },
+    faults: async () => (await (await fetch(`${url}/sandbox/faults`)).json()) as { name: string; on: boolean }[],
     p95Ms: async () => {
       const response = await fetch(`${url}/sandbox/debtflow/latency`);
       return ((await response.json()) as { p95Ms: number | null }).p95Ms;

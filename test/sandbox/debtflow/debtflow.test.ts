@@ -21,8 +21,8 @@ test('serves the fault panel, and leaves no process behind when it is closed', a
   try {
     expect([...new Set(steps)]).toEqual(['database', 'seed', 'api', 'load']);
     await debtflow.register(app);
-    const listed = (await app.inject('/sandbox/faults')).json<{ faults: { name: string; on: boolean }[] }>();
-    expect(listed.faults.map(({ name, on }) => ({ name, on }))).toEqual([
+    const listed = (await app.inject('/sandbox/faults')).json<{ name: string; on: boolean }[]>();
+    expect(listed.map(({ name, on }) => ({ name, on }))).toEqual([
       { name: 'idle-in-transaction', on: false },
       { name: 'long-report-query', on: false },
       { name: 'connection-leak', on: false },

@@ -63,11 +63,11 @@ export function useDebtFlow(): DebtFlow {
     try {
       const [now, list] = await Promise.all([
         getJson<NonNullable<DebtFlow['latency']>>('/sandbox/debtflow/latency'),
-        getJson<{ faults: Fault[] } | Fault[]>('/sandbox/faults'),
+        getJson<Fault[]>('/sandbox/faults'),
       ]);
       const at = Date.now();
       setLatency(now);
-      setFaults('faults' in list ? list.faults : list);
+      setFaults(list);
       setHistory((old) => [...old.filter((sample) => sample.at > at - HISTORY_MS), { at, p95Ms: now.p95Ms }]);
       setStarting(false);
     } catch {
