@@ -1,5 +1,8 @@
 import { BotError } from '../errors.ts';
 
+/** A server without a free slot is not asked for another one for this long while we share what we have. */
+const RETRY_FULL_MS = 1_000;
+
 export interface BudgetOptions<C> {
   /** Connections that may exist at once. */
   max: number;
@@ -26,8 +29,10 @@ export function createConnectionBudget<C>(options: BudgetOptions<C>): Connection
   const idle: C[] = [];
   const waiting = new Set<() => void>();
   const lent = new Set<C>();
+  const opening = new Set<Promise<C>>();
   let size = 0;
   let closed = false;
+  let fullUntil = 0;
   let spareTimer: NodeJS.Timeout | undefined;
 
   function wakeOne(): void {
@@ -40,7 +45,10 @@ export function createConnectionBudget<C>(options: BudgetOptions<C>): Connection
 
   function takeIdle(): C | undefined {
     for (let connection = idle.pop(); connection !== undefined; connection = idle.pop()) {
-      if (!options.isBroken(connection)) return connection;
+      if (!options.isBroken(connection)) {
+        lent.add(connection);
+        return connection;
+      }
       drop(connection);
     }
     return undefined;
@@ -51,25 +59,50 @@ export function createConnectionBudget<C>(options: BudgetOptions<C>): Connection
     void options.shut(connection);
   }
 
+  function mayOpen(): boolean {
+    const sharing = performance.now() < fullUntil && lent.size > 0;
+    return size < options.max && !sharing;
+  }
+
   async function acquire(signal: AbortSignal): Promise<C> {
     for (;;) {
       signal.throwIfAborted();
       if (closed) throw new BotError('internal', 'the connections of this service are closed');
-      const ready = takeIdle();
+      const ready = takeIdle() ?? (mayOpen() ? await openOrShare(signal) : undefined);
       if (ready !== undefined) return ready;
-      if (size < options.max) {
-        size += 1;
-        try {
-          return await options.open(signal);
-        } catch (error) {
-          size -= 1;
-          wakeOne();
-          if (!options.isFull(error) || size === 0) throw error;
-          if (idle.length > 0) continue;
-        }
-      }
       await released(signal);
     }
+  }
+
+  /** Undefined when the server is full but a connection of ours exists, which will be free in a moment. */
+  async function openOrShare(signal: AbortSignal): Promise<C | undefined> {
+    size += 1;
+    const attempt = options.open(signal);
+    opening.add(attempt);
+    try {
+      const connection = await attempt;
+      lent.add(connection);
+      return connection;
+    } catch (error) {
+      size -= 1;
+      opening.delete(attempt);
+      // Nobody is woken to try the same in vain: the connection that exists wakes them when it is released.
+      if (options.isFull(error) && (await isAnyOpen())) {
+        fullUntil = performance.now() + RETRY_FULL_MS;
+        return takeIdle();
+      }
+      wakeOne();
+      throw error;
+    } finally {
+      opening.delete(attempt);
+    }
+  }
+
+  /** Whether we hold a connection, once those that are being opened have been decided. */
+  async function isAnyOpen(): Promise<boolean> {
+    while (lent.size + idle.length === 0 && opening.size > 0)
+      await Promise.race(opening).catch(() => undefined);
+    return lent.size + idle.length > 0;
   }
 
   function released(signal: AbortSignal): Promise<void> {
@@ -102,7 +135,6 @@ export function createConnectionBudget<C>(options: BudgetOptions<C>): Connection
   return {
     async use(signal, work) {
       const connection = await acquire(signal);
-      lent.add(connection);
       try {
         return await work(connection);
       } finally {

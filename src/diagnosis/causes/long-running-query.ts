@@ -134,16 +134,14 @@ function explained(group: Group, { facts, ledger }: Case): number {
 }
 
 function summaryOf(oldest: ActiveSession, group: Group, totalActive: number, share: number | null): string {
-  const copies = count(group.sessions.length - 1, 'other session runs', 'other sessions run');
-  const alike = group.sessions.length > 1 ? `, ${copies} the same statement` : '';
-  const holds =
-    totalActive > 0
-      ? ` and holds ${percent(Math.min(1, group.averageActive / totalActive))} of the database activity`
-      : '';
+  const others = count(group.sessions.length - 1, 'other session runs', 'other sessions run');
+  const alike = group.sessions.length > 1 ? ` (${others} the same)` : '';
+  const taken = percent(totalActive > 0 ? Math.min(1, group.averageActive / totalActive) : 0);
   const blocks =
-    group.blocked > 0 ? `, and ${count(group.blocked, 'session waits', 'sessions wait')} for its locks` : '';
+    group.blocked > 0 ? ` and lets ${count(group.blocked, 'session', 'sessions')} wait for its locks` : '';
   const explains = share === null ? '' : `: ${percent(share)} of request time`;
-  return `${sessionName(oldest)} has been running one statement for ${duration(oldest.queryAgeMs ?? 0)}${alike}${holds}${blocks}${explains}.`;
+  const running = `has been running one statement for ${duration(oldest.queryAgeMs ?? 0)}${alike}`;
+  return `${sessionName(oldest)} ${running}, takes ${taken} of the database activity${blocks}${explains}.`;
 }
 
 function evidenceOf(group: Group, totalActive: number): Evidence[] {
