@@ -1,5 +1,5 @@
-import { expect, test, vi } from 'vitest';
-import { buttonBlock, openWorkspace, reasonModal, startBot } from './workspace.ts';
+import { expect, test } from 'vitest';
+import { buttonBlock, eventually, openWorkspace, reasonModal, startBot } from './workspace.ts';
 
 const COMMAND = { as: 'UONCALL', do: 'command', channel: 'CINCIDENTS', command: '/latency' };
 
@@ -58,11 +58,12 @@ test('a button opens a modal, the modal refuses, then takes, and the message cha
       const view = { ...reasonModal(), private_metadata: body.message?.ts ?? '' };
       await web.views.open({ trigger_id: body.trigger_id, view });
     });
-    app.view('reason', async ({ ack, view, client: web }) => {
+    app.view('reason', async ({ ack, body, view, client: web }) => {
       const text = view.state.values.reason?.text?.value ?? '';
       if (text === 'because') return ack({ response_action: 'errors', errors: { reason: 'Not a reason.' } });
       await ack();
       await web.chat.update({ channel: 'CINCIDENTS', ts: view.private_metadata, text: `rejected: ${text}` });
+      await web.chat.postEphemeral({ channel: 'CINCIDENTS', user: body.user.id, text: 'Noted.' });
       return undefined;
     });
   });
@@ -79,9 +80,13 @@ test('a button opens a modal, the modal refuses, then takes, and the message cha
     errors: { reason: 'Must be at least 3 characters.' },
   });
   expect(await submit({ text: 'because' })).toMatchObject({ errors: { reason: 'Not a reason.' } });
-  expect(await submit({ reason: { text: 'too risky' } })).toMatchObject({ ok: true, view: null });
+  expect(await submit({ reason: { text: 'too risky' } })).toMatchObject({
+    ok: true,
+    view: null,
+    ephemeral: { text: 'Noted.' },
+  });
   expect(await submit({ text: 'again' })).toMatchObject({ ok: false, error: 'view_not_found' });
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const [message] =
       (await client('xoxp-sandbox-observer').conversations.history({ channel: 'CINCIDENTS' })).messages ?? [];
     expect(message).toMatchObject({ ts, text: 'rejected: too risky' });
@@ -176,7 +181,7 @@ test('a mention reaches the bot, which answers in the thread', async () => {
   });
   expect(said.message?.text).toBe('<@ULATENCYBOT> why so slow &amp; old?');
   const ts = said.message?.ts ?? '';
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const { messages } = await client('xoxp-sandbox-oncall').conversations.replies({
       channel: 'CDEBTFLOW',
       ts,
@@ -302,7 +307,7 @@ test('a field keeps what was chosen when the app updates the view around it', as
     });
     app.view('chosen', async ({ ack, view: sent }) => {
       submitted.push(sent.state.values);
-      await ack();
+      await ack({ response_action: 'update', view: { ...view, blocks: [{ type: 'divider' }] } });
     });
   });
   const opened = await act({ as: 'UONCALL', do: 'shortcut', callback_id: 'open' });

@@ -1,5 +1,5 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
-import { buttonBlock, openWorkspace, reasonModal, startBot } from './workspace.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { buttonBlock, eventually, openWorkspace, reasonModal, startBot } from './workspace.ts';
 
 /** What a page of this person has been told so far. */
 async function openPage(address: string, as: string): Promise<Record<string, unknown>[]> {
@@ -19,7 +19,7 @@ async function openPage(address: string, as: string): Promise<Record<string, unk
   reading.catch((error: unknown) => {
     if (!ended.signal.aborted && !String(error).includes('terminated')) throw error;
   });
-  await vi.waitFor(() => expect(told).not.toHaveLength(0));
+  await eventually(() => expect(told).not.toHaveLength(0));
   return told;
 }
 
@@ -62,8 +62,8 @@ test('tells of messages, threads and reactions to all, and of private messages t
   await client().chat.delete({ channel: 'CINCIDENTS', ts: gone });
   const seen = (page: Record<string, unknown>[]) => page.slice(1).map((one) => one.type);
   const all = ['message', 'message', 'message', 'message', 'message', 'message', 'message_deleted'];
-  await vi.waitFor(() => expect(seen(theirs)).toEqual(all));
-  await vi.waitFor(() => expect(seen(mine)).toEqual([...all.slice(0, 5), 'ephemeral', ...all.slice(5)]));
+  await eventually(() => expect(seen(theirs)).toEqual(all));
+  await eventually(() => expect(seen(mine)).toEqual([...all.slice(0, 5), 'ephemeral', ...all.slice(5)]));
   expect(mine[4]).toMatchObject({ message: { ts, reply_count: 1, edited: {} } });
   expect(mine[5]).toMatchObject({ message: { ts, reactions: [{ name: 'eyes', users: ['ULATENCYBOT'] }] } });
   expect(mine.at(-1)).toEqual({ type: 'message_deleted', channel: 'CINCIDENTS', ts: gone });
@@ -90,7 +90,7 @@ test('tells of modals and the Home tab', async () => {
     user_id: 'UAPPROVER',
     view: { type: 'home', blocks: [{ type: 'divider' }] },
   });
-  await vi.waitFor(() => expect(page).toHaveLength(5));
+  await eventually(() => expect(page).toHaveLength(5));
   expect(page.slice(2)).toMatchObject([
     { type: 'modals', modals: [{ id: view?.id }] },
     { type: 'modals', modals: [] },

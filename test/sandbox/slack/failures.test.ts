@@ -1,6 +1,6 @@
 import { WebAPIHTTPError, WebAPIRateLimitedError, WebAPIRequestError } from '@slack/web-api';
-import { expect, test, vi } from 'vitest';
-import { openWorkspace, startBot } from './workspace.ts';
+import { expect, test } from 'vitest';
+import { eventually, openWorkspace, startBot } from './workspace.ts';
 
 const POST = { channel: 'CINCIDENTS', text: 'x' };
 
@@ -59,10 +59,7 @@ test('dropped connections come back by themselves', async () => {
   const command = { as: 'UONCALL', do: 'command', channel: 'CINCIDENTS', command: '/latency' };
   sandbox.failures.set({ dropSockets: true });
   expect(await act(command)).toMatchObject({ error: 'dispatch_failed' });
-  await vi.waitFor(async () => expect(await act(command)).toMatchObject({ ok: true }), {
-    timeout: 15_000,
-    interval: 200,
-  });
+  await eventually(async () => expect(await act(command)).toMatchObject({ ok: true }));
 });
 
 test('a sixth post in one second is refused with Retry-After; another channel and people are not', async () => {

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { buttonBlock, openWorkspace, startBot } from './workspace.ts';
+import { buttonBlock, NOTHING_COMES, openWorkspace, startBot } from './workspace.ts';
 
 /** A workspace whose command hands its `response_url` to the test. */
 async function withResponseUrl(now: () => number = Date.now) {
-  const workspace = await openWorkspace({ now });
+  const workspace = await openWorkspace({ now, timings: NOTHING_COMES });
   const urls: string[] = [];
   const bot = await startBot(workspace.address, (app) => {
     app.command('/latency', async ({ ack, command }) => {

@@ -1,7 +1,7 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
-import { openWorkspace, reasonModal, startBot } from './workspace.ts';
+import { eventually, NOTHING_COMES, openWorkspace, reasonModal, startBot } from './workspace.ts';
 
 const Envelope = z.looseObject({
   type: z.string(),
@@ -48,7 +48,7 @@ const acknowledge = (envelope: Envelope, socket: WebSocket) => {
 
 async function connected(address: string, onEnvelope?: (envelope: Envelope, socket: WebSocket) => void) {
   const connection = connect(await addressOf(address), onEnvelope);
-  await vi.waitFor(() => expect(connection.received[0]?.type).toBe('hello'));
+  await eventually(() => expect(connection.received[0]?.type).toBe('hello'));
   return connection;
 }
 
@@ -58,7 +58,7 @@ test('an address works once, and for 30 seconds', async () => {
   const url = await addressOf(address);
   expect(url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/link\/\?ticket=/);
   const first = connect(url);
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(first.received[0]).toMatchObject({
       type: 'hello',
       num_connections: 1,
@@ -66,11 +66,11 @@ test('an address works once, and for 30 seconds', async () => {
     }),
   );
   const again = connect(url);
-  await vi.waitFor(() => expect(again.ended()).toBe('refused'));
+  await eventually(() => expect(again.ended()).toBe('refused'));
   const late = await addressOf(address);
   now += 30_001;
   const expired = connect(late);
-  await vi.waitFor(() => expect(expired.ended()).toBe('refused'));
+  await eventually(() => expect(expired.ended()).toBe('refused'));
 });
 
 test('only the app token opens a connection', async () => {
@@ -81,7 +81,7 @@ test('only the app token opens a connection', async () => {
 });
 
 test('every connection gets its share, and each payload goes to one of them', async () => {
-  const { address, act } = await openWorkspace();
+  const { address, act } = await openWorkspace({ timings: NOTHING_COMES });
   const both = [await connected(address, acknowledge), await connected(address, acknowledge)];
   for (let round = 0; round < 4; round += 1) await act(COMMAND);
   expect(both.map((one) => one.received.filter(({ type }) => type === 'slash_commands').length)).toEqual([
@@ -93,7 +93,7 @@ test('the eleventh connection is turned away', async () => {
   const { address } = await openWorkspace();
   for (let index = 0; index < 10; index += 1) await connected(address);
   const eleventh = connect(await addressOf(address));
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(eleventh.received).toMatchObject([{ type: 'disconnect', reason: 'too_many_websockets' }]),
   );
 });
@@ -115,13 +115,13 @@ test('without a connection a command fails at once, without an answer at the dea
 });
 
 test('an event is repeated until it is acknowledged, with a count and a reason', async () => {
-  const { address, act } = await openWorkspace({ timings: { ackMs: 20, eventRetryMs: [0, 10, 10] } });
+  const { address, act } = await openWorkspace({ timings: { ackMs: 200, eventRetryMs: [0, 10] } });
   const bot = await connected(address, (envelope, socket) => {
     if (envelope.retry_attempt === 2) acknowledge(envelope, socket);
   });
   await act({ as: 'UONCALL', do: 'message', channel: 'CINCIDENTS', text: 'hi @Latency Bot' });
   const attempts = () => bot.received.filter(({ type }) => type === 'events_api');
-  await vi.waitFor(() => expect(attempts()).toHaveLength(3));
+  await eventually(() => expect(attempts()).toHaveLength(3));
   expect(attempts().map((one) => one.retry_attempt)).toEqual([undefined, 1, 2]);
   expect(attempts()[2]).toMatchObject({
     retry_reason: 'timeout',
@@ -136,7 +136,7 @@ test('events need their subscription and their scope', async () => {
   });
   const bot = await connected(address, acknowledge);
   await act({ as: 'UONCALL', do: 'message', channel: 'CINCIDENTS', text: 'hi @Latency Bot' });
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(bot.received.at(-1)).toMatchObject({
       payload: { event: { type: 'message', channel_type: 'channel' } },
     }),
@@ -146,7 +146,7 @@ test('events need their subscription and their scope', async () => {
 
 test('a trigger lasts three seconds and opens one view', async () => {
   let now = 1_795_426_680_000;
-  const { address, act, client } = await openWorkspace({ now: () => now });
+  const { address, act, client } = await openWorkspace({ now: () => now, timings: NOTHING_COMES });
   const bot = await connected(address, acknowledge);
   await act(COMMAND);
   await act(COMMAND);
@@ -192,7 +192,7 @@ test('a refresh asks every connection to come back', async () => {
   const { address, sandbox } = await openWorkspace();
   const bot = await connected(address);
   sandbox.failures.set({ refreshSockets: true });
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(bot.received.at(-1)).toMatchObject({ type: 'disconnect', reason: 'refresh_requested' }),
   );
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { App, LogLevel, SocketModeReceiver } from '@slack/bolt';
 import { WebClient, LogLevel as WebLogLevel } from '@slack/web-api';
 import Fastify from 'fastify';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
 import { createSlackSandbox, type SlackSandboxOptions } from '../../../sandbox/slack/slack.ts';
 
@@ -32,6 +32,15 @@ const MANIFEST = {
   ],
 };
 
+/** A busy machine may be slow to show something; tests in which nothing is shown use `NOTHING_COMES`. */
+const PATIENT = { settleMs: 8000, showMs: 10_000 };
+export const NOTHING_COMES = { settleMs: 20 };
+
+/** Waits for a condition, also on a busy machine. */
+export function eventually(condition: () => unknown): Promise<unknown> {
+  return vi.waitFor(condition, { timeout: 10_000, interval: 10 });
+}
+
 const Outcome = z.looseObject({
   ok: z.boolean(),
   error: z.string().optional(),
@@ -53,7 +62,8 @@ export async function temporaryFolder(): Promise<string> {
 export async function openWorkspace(options: Partial<SlackSandboxOptions> = {}) {
   const stateDir = options.stateDir ?? (await temporaryFolder());
   const manifest = { ...MANIFEST, ...options.manifest };
-  const sandbox = await createSlackSandbox({ ...options, stateDir, manifest });
+  const timings = { ...PATIENT, ...options.timings };
+  const sandbox = await createSlackSandbox({ ...options, stateDir, manifest, timings });
   const app = Fastify();
   await sandbox.register(app);
   const address = await app.listen({ port: 0, host: '127.0.0.1' });
