@@ -82,7 +82,8 @@ export async function cleanUp(workspace: Workspace): Promise<void> {
     if (fault.on) await workspace.fault(fault.name, false);
   }
   for (const message of await workspace.channel()) {
-    if (findAction(message, 'resolve-incident')) await workspace.click('UONCALL', message, 'resolve-incident');
+    if (findAction(message, 'resolve-incident'))
+      await workspace.click('UONCALL', message, 'resolve-incident');
   }
   await expect.poll(() => workspace.p95Ms(), { timeout: 40_000, interval: 200 }).toBeLessThan(200);
 }

@@ -87,7 +87,8 @@ export function workspaceAt(url: string): Workspace {
       });
       if (!response.ok) throw new Error(`fault ${name}: ${response.status} ${await response.text()}`);
     },
-    faults: async () => (await (await fetch(`${url}/sandbox/faults`)).json()) as { name: string; on: boolean }[],
+    faults: async () =>
+      (await (await fetch(`${url}/sandbox/faults`)).json()) as { name: string; on: boolean }[],
     p95Ms: async () => {
       const response = await fetch(`${url}/sandbox/debtflow/latency`);
       return ((await response.json()) as { p95Ms: number | null }).p95Ms;

@@ -1,0 +1,176 @@
+import { connect } from 'node:net';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../../src/embedded-postgres/embedded-postgres.ts';
+import { launchChromium, screenshot } from './helpers/browser.ts';
+import { type Running, run, temporaryDirectory, untilPrinted } from './helpers/processes.ts';
+import { cleanUp } from './helpers/story.ts';
+import { workspaceAt } from './helpers/workspace.ts';
+
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+let port: number;
+let bot: Running;
+let browser: Browser;
+let page: Page;
+const problems: string[] = [];
+
+beforeAll(async () => {
+  directory = await temporaryDirectory();
+  port = await freePort();
+  bot = await start();
+  browser = await launchChromium();
+  page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+  await page.goto(`http://127.0.0.1:${port}/`);
+}, 120_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await bot?.interrupt();
+  await directory?.remove();
+});
+
+/** What `npm start` runs. */
+async function start(): Promise<Running> {
+  const began = Date.now();
+  const running = run(['src/cli.ts', 'start', '--state-dir', directory.path], { PORT: String(port) });
+  await untilPrinted(running, /^ready http:\/\/127\.0\.0\.1:\d+$/m, 60_000);
+  console.log(`ready after ${Date.now() - began} ms`);
+  return running;
+}
+
+const workspace = () => workspaceAt(`http://127.0.0.1:${port}`);
+const button = (action: string) => page.locator(`[data-action-id^="${action}"]`);
+
+async function actAs(user: 'UONCALL' | 'UAPPROVER' | 'UOBSERVER'): Promise<void> {
+  await page.getByTestId(`user-${user}`).click();
+  await page.getByTestId('channel-CINCIDENTS').click();
+}
+
+async function openNewestThread(): Promise<void> {
+  await page.getByTestId('thread').last().click();
+  await page.getByTestId('thread-pane').waitFor();
+}
+
+describe.each([
+  {
+    fault: 'idle-in-transaction',
+    cause:
+      /pid \d+ \(celery: reconcile_payments\) has been idle in transaction for .* and \d+ sessions? waits?/,
+    verb: 'Terminate',
+    ruledOut: 'long-running-query',
+  },
+  {
+    fault: 'long-report-query',
+    cause: /pid \d+ \(debtflow-report\) has been running one statement for/,
+    verb: 'Cancel',
+    ruledOut: 'lock-idle-in-tx',
+  },
+])('the story of $fault, in the browser', ({ fault, cause, verb, ruledOut }) => {
+  test('from the fault to the resolved incident', async () => {
+    await expect.poll(() => workspace().p95Ms(), { timeout: 40_000, interval: 200 }).toBeLessThan(200);
+    await actAs('UONCALL');
+    await page.getByTestId(`fault-${fault}`).click();
+    await expect.poll(() => workspace().p95Ms(), { timeout: 30_000, interval: 100 }).toBeGreaterThan(200);
+
+    const cards = page.locator('[data-testid^="message-"]').filter({ hasText: 'DebtFlow API is slow' });
+    const before = await cards.count();
+    await page.getByTestId('composer').fill('/latency');
+    await page.getByTestId('composer').press('Enter');
+    await expect.poll(() => cards.count(), { timeout: 5_000 }).toBe(before + 1);
+    await screenshot(page, `${fault}-1-opened`);
+
+    const card = cards.last();
+    await expect.poll(() => card.innerText(), { timeout: 30_000 }).toMatch(cause);
+    const text = await card.innerText();
+    expect(text).toMatch(/p95 by view/);
+    expect(text).toMatch(/Ruled out/);
+    expect(text).toContain(ruledOut);
+    await openNewestThread();
+    await screenshot(page, `${fault}-2-diagnosed`);
+
+    await button('request-mitigation').first().click();
+    const dialog = page.getByTestId('modal');
+    await dialog.waitFor();
+    expect(await dialog.innerText()).toMatch(/Dry run/);
+    await dialog.locator('textarea, input').first().fill('Payments are timing out');
+    await screenshot(page, `${fault}-3-dialog`);
+    await page.getByTestId('modal-submit').click();
+
+    // The one who asked may not approve.
+    await button('approve-mitigation').click();
+    await page.getByTestId('confirm-ok').click();
+    await expect
+      .poll(() => page.locator('body').innerText(), { timeout: 5_000 })
+      .toMatch(/You may not approve this/);
+
+    await actAs('UAPPROVER');
+    await openNewestThread();
+    await screenshot(page, `${fault}-4-approval`);
+    await button('approve-mitigation').click();
+    await page.getByTestId('confirm-ok').click();
+    const thread = page.getByTestId('thread-pane');
+    await expect.poll(() => thread.innerText(), { timeout: 30_000 }).toMatch(/Latency recovered\./);
+    expect(await thread.innerText()).toMatch(new RegExp(`Done, latency recovered: ${verb}`));
+    await screenshot(page, `${fault}-5-recovered`);
+
+    await thread.locator('[data-action-id="resolve-incident"]').click();
+    await expect.poll(() => card.innerText(), { timeout: 10_000 }).toMatch(/Resolved/);
+    await expect.poll(() => thread.innerText(), { timeout: 15_000 }).toMatch(/Resolved by/);
+    for (const step of ['opened by', 'asked for', 'approved:', 'Done:', 'Latency recovered', 'Resolved by']) {
+      expect(await thread.innerText()).toContain(step);
+    }
+    await screenshot(page, `${fault}-6-resolved`);
+    expect(problems).toEqual([]);
+  });
+});
+
+describe('starting and stopping', () => {
+  test('killed with -9, a second start finds the same incidents', async () => {
+    const before = (await workspace().channel()).map((message) => message.ts);
+    await bot.kill();
+    bot = await start();
+    expect((await workspace().channel()).map((message) => message.ts)).toEqual(before);
+    const status = await workspace().command('UONCALL', 'status');
+    expect(status.ephemeral?.text).toBe('No incident is open.');
+    await cleanUp(workspace());
+  });
+
+  test('a second bot on the same directory, or on a taken port, says what to do', async () => {
+    const same = run(['src/cli.ts', 'start', '--state-dir', directory.path], {
+      PORT: String(await freePort()),
+    });
+    await untilPrinted(same, /another Latency Bot is using .*stop it, or give --state-dir/, 30_000);
+    const taken = run(['src/cli.ts', 'start', '--state-dir', `${directory.path}/second`], {
+      PORT: String(port),
+    });
+    await untilPrinted(taken, /port \d+ is taken: set PORT/, 60_000);
+  });
+
+  test('Ctrl-C ends everything within 5 s, and nothing is left', async () => {
+    const { code, tookMs } = await bot.interrupt();
+    expect({ code, inTime: tookMs < 5_000 }).toEqual({ code: 0, inTime: true });
+    await expect.poll(() => isListening(port)).toBe(false);
+    await expect.poll(() => processesUsing(directory.path), { timeout: 2_000 }).toEqual([]);
+  });
+});
+
+function isListening(at: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(at, '127.0.0.1');
+    socket.once('connect', () => done(true)).once('error', () => done(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+/** Command lines of processes that were given a path below the directory. */
+async function processesUsing(path: string): Promise<string[]> {
+  const { readdir, readFile } = await import('node:fs/promises');
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  // A process may end while it is looked at.
+  const lines = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+  );
+  return lines.filter((line) => line.includes(path)).map((line) => line.replaceAll('\0', ' '));
+}
