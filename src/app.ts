@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fastify, { type FastifyInstance } from 'fastify';
@@ -64,6 +66,7 @@ async function start(options: AppOptions, stops: Stop[]): Promise<string> {
   const stateDir = resolve(options.stateDir);
   const server = fastify({ forceCloseConnections: true, trustProxy: false, bodyLimit: 2 * 1024 * 1024 });
 
+  await assertPortFree(options.config.http);
   progress('store', options.config.store.databaseUrl ? 'your PostgreSQL' : 'embedded PostgreSQL');
   const { db, url: storeUrl } = await openStore(options, stateDir, stops);
 
@@ -204,16 +207,23 @@ function startTargets(
 }
 
 async function listen(server: FastifyInstance, http: Config['http']): Promise<string> {
-  try {
-    return await server.listen({ host: http.host, port: http.port });
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
-    throw new BotError(
-      'port-taken',
-      `port ${http.port} is taken: set PORT to another one, such as PORT=${http.port + 1} npm start`,
-      { cause },
-    );
-  }
+  return server.listen({ host: http.host, port: http.port }).catch((error) => throwPortTaken(http, error));
+}
+
+/** Asked before anything is started: a taken port should not cost the time of a start. */
+async function assertPortFree(http: Config['http']): Promise<void> {
+  const probe = createServer();
+  await once(probe.listen(http.port, http.host), 'listening').catch((error) => throwPortTaken(http, error));
+  await new Promise((done) => probe.close(done));
+}
+
+function throwPortTaken(http: Config['http'], cause: NodeJS.ErrnoException): never {
+  if (cause.code !== 'EADDRINUSE') throw cause;
+  throw new BotError(
+    'port-taken',
+    `port ${http.port} is taken: set PORT to another one, such as PORT=${http.port + 1} npm start`,
+    { cause },
+  );
 }
 
 /** Slack over HTTP: the raw request goes to Bolt, which checks the signature over the raw bytes. */
