@@ -64,7 +64,8 @@ export async function openWorkspace(options: Partial<SlackSandboxOptions> = {}) 
   const manifest = { ...MANIFEST, ...options.manifest };
   const timings = { ...PATIENT, ...options.timings };
   const sandbox = await createSlackSandbox({ ...options, stateDir, manifest, timings });
-  const app = Fastify();
+  // Browsers and fetch open connections they may never use; nothing here is worth waiting for.
+  const app = Fastify({ forceCloseConnections: true });
   await sandbox.register(app);
   const address = await app.listen({ port: 0, host: '127.0.0.1' });
   const close = async () => {
