@@ -11,9 +11,11 @@ import type { Slot } from '../blocks/slots.ts';
 import type { Db } from '../store/database.ts';
 import type { Incident } from '../store/incidents.ts';
 import { forgetMessage, type MessageRow, recordAttempt, recordSent } from '../store/messages.ts';
-import type { Pace } from './pace.ts';
+import type { Pace, PacedMethod } from './pace.ts';
 
 const EVENT_TYPE = 'latency_bot_slot';
+/** Of 200 messages: how far back a lost message is looked for in a busy channel. */
+const MAX_PAGES = 10;
 // Slack says that this message cannot be edited any more: the slot is posted anew.
 const MESSAGE_GONE = new Set([
   'message_not_found',
@@ -27,6 +29,8 @@ export interface SlotContext {
   slack: WebClient;
   pace: Pace;
   log: Logger;
+  /** Ends waiting for a turn. */
+  signal: AbortSignal;
 }
 
 /** Makes Slack show one slot; does nothing when it already does. */
@@ -39,7 +43,7 @@ export async function publishSlot(
 ): Promise<{ ts: string; sent: boolean }> {
   const hash = contentHash(slot);
   if (known?.ts && known.contentHash === hash) return { ts: known.ts, sent: false };
-  const ts = known?.ts ?? (await findLostMessage(context, incident, slot.name, known));
+  const ts = known?.ts ?? (await lookForLost(context, incident, slot.name, known));
   if (!ts) return { ts: await post(context, incident, slot, hash, threadTs), sent: true };
   try {
     await update(context, known?.channel ?? incident.channel, ts, slot);
@@ -64,10 +68,10 @@ async function post(
   threadTs: string | null,
 ): Promise<string> {
   const { channel } = incident;
-  await context.pace.turn('chat.postMessage', channel);
+  await context.pace.turn('chat.postMessage', channel, context.signal);
   // Written first: should the answer get lost, the message is looked for before it is posted again.
   await recordAttempt(context.db, incident.id, slot.name, channel, threadTs);
-  const answer = await call(context.pace, 'chat.postMessage', () =>
+  const answer = await call(context.pace, 'chat.postMessage', channel, () =>
     context.slack.chat.postMessage({
       channel,
       text: slot.rendered.text,
@@ -77,15 +81,21 @@ async function post(
       unfurl_media: false,
       ...(threadTs ? { thread_ts: threadTs } : {}),
     }),
-  );
+  ).catch(async (error) => {
+    // A clear "no" is not an answer that got lost: there is nothing to look for.
+    if (error instanceof WebAPIPlatformError || error instanceof WebAPIRateLimitedError) {
+      await forgetMessage(context.db, incident.id, slot.name);
+    }
+    throw error;
+  });
   if (!answer.ts) throw new Error('chat.postMessage answered without a ts');
   await recordSent(context.db, incident.id, slot.name, answer.ts, hash);
   return answer.ts;
 }
 
 async function update(context: SlotContext, channel: string, ts: string, slot: Slot): Promise<void> {
-  await context.pace.turn('chat.update', channel);
-  await call(context.pace, 'chat.update', () =>
+  await context.pace.turn('chat.update', channel, context.signal);
+  await call(context.pace, 'chat.update', channel, () =>
     context.slack.chat.update({
       channel,
       ts,
@@ -93,6 +103,22 @@ async function update(context: SlotContext, channel: string, ts: string, slot: S
       blocks: slot.rendered.blocks as KnownBlock[],
     }),
   );
+}
+
+/** Where the channel cannot be read, showing twice is better than never. */
+async function lookForLost(
+  context: SlotContext,
+  incident: Incident,
+  slot: string,
+  known: MessageRow | undefined,
+): Promise<string | null> {
+  try {
+    return await findLostMessage(context, incident, slot, known);
+  } catch (err) {
+    if (!(err instanceof WebAPIPlatformError)) throw err;
+    context.log.warn({ slot, incidentId: incident.id, err }, 'cannot look for a lost message, posting anew');
+    return null;
+  }
 }
 
 /** A message that was posted by a process which died, or whose answer got lost, is found by its metadata. */
@@ -105,27 +131,35 @@ async function findLostMessage(
   if (!known?.attemptedAt) return null;
   const wanted = metadataOf(incident, slot).event_payload;
   const oldest = String(Math.floor(incident.openedAt.getTime() / 1_000) - 60);
-  const page = { channel: known.channel, oldest, limit: 200, include_all_metadata: true };
-  const answer = known.threadTs
-    ? await context.slack.conversations.replies({ ...page, ts: known.threadTs })
-    : await context.slack.conversations.history(page);
-  const match = (answer.messages ?? []).find((message) => {
-    const { event_type: type, event_payload: payload } = (message.metadata ?? {}) as Partial<MessageMetadata>;
-    return (
-      type === EVENT_TYPE &&
-      payload?.incident === wanted.incident &&
-      payload?.slot === slot &&
-      payload?.opened === wanted.opened
-    );
-  });
-  return match?.ts ?? null;
+  const query = { channel: known.channel, oldest, limit: 200, include_all_metadata: true };
+  let cursor: string | undefined;
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const from = { ...query, ...(cursor ? { cursor } : {}) };
+    const answer = known.threadTs
+      ? await context.slack.conversations.replies({ ...from, ts: known.threadTs })
+      : await context.slack.conversations.history(from);
+    const match = (answer.messages ?? []).find((message) => {
+      const { event_type: type, event_payload: payload } = (message.metadata ??
+        {}) as Partial<MessageMetadata>;
+      return (
+        type === EVENT_TYPE &&
+        payload?.incident === wanted.incident &&
+        payload?.slot === slot &&
+        payload?.opened === wanted.opened
+      );
+    });
+    if (match?.ts) return match.ts;
+    cursor = answer.response_metadata?.next_cursor;
+    if (!cursor) break;
+  }
+  return null;
 }
 
-async function call<T>(pace: Pace, method: string, work: () => Promise<T>): Promise<T> {
+async function call<T>(pace: Pace, method: PacedMethod, channel: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof WebAPIRateLimitedError) pace.pause(method, error.retryAfter);
+    if (error instanceof WebAPIRateLimitedError) pace.pause(method, channel, error.retryAfter);
     throw error;
   }
 }

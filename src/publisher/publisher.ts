@@ -1,24 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WebAPIPlatformError, WebAPIRateLimitedError, type WebClient } from '@slack/web-api';
+import type { WebClient } from '@slack/web-api';
 import type pg from 'pg';
 import type { Logger } from 'pino';
-import { type Slot, slotsOf } from '../blocks/slots.ts';
 import type { NamedService } from '../config/schema.ts';
-import { loadIncidentView } from '../incidents/view.ts';
 import type { Database } from '../store/database.ts';
-import { moveIncident } from '../store/incidents.ts';
-import { markPublished, messagesOf, unpublishedIncidents } from '../store/messages.ts';
-import { createPace, type Pace } from './pace.ts';
-import { publishSlot } from './publish-slot.ts';
+import { unpublishedIncidents } from '../store/messages.ts';
+import { createPace } from './pace.ts';
+import { publishIncident, type Shown } from './publish-incident.ts';
+import { recoverFrom } from './recover.ts';
 
 const LOCK = "select pg_try_advisory_lock(hashtext('latency-bot:publisher')) as mine";
 const POLL_MS = 2_000;
-/** A card is edited at most once a second, the timeline less often: its last word is what counts. */
-const SLOT_INTERVAL_MS = 1_000;
-const TIMELINE_INTERVAL_MS = 3_000;
 const COALESCE_MS = 100;
-const MAX_BACKOFF_MS = 30_000;
-const WRONG_CHANNEL = new Set(['channel_not_found', 'not_in_channel', 'is_archived', 'restricted_action']);
+/** A call under way may take 10 s; one that is left behind is found by its metadata at the next start. */
+const STOP_DEADLINE_MS = 1_000;
 
 export interface PublisherOptions {
   db: Database;
@@ -40,13 +35,9 @@ interface Loop {
   hurry: AbortController;
 }
 
-interface State extends PublisherOptions {
-  pace: Pace;
-  /** False once the workspace refused a chart: text is shown from then on. */
-  charts: boolean;
+interface State extends Shown {
   stopping: AbortController;
   active: Map<number, Loop>;
-  lastSent: Map<string, number>;
   loops: Set<Promise<void>>;
 }
 
@@ -55,13 +46,15 @@ interface State extends PublisherOptions {
  * incident has a loop of its own, so that a slow one holds up nobody else.
  */
 export function startPublisher(options: PublisherOptions): Publisher {
+  const stopping = new AbortController();
   const state: State = {
     ...options,
     pace: createPace(),
+    signal: stopping.signal,
     charts: true,
-    stopping: new AbortController(),
-    active: new Map(),
     lastSent: new Map(),
+    stopping,
+    active: new Map(),
     loops: new Set(),
   };
   const lead = leadUntilStopped(state);
@@ -69,7 +62,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
     async stop() {
       state.stopping.abort();
       await lead;
-      await Promise.all(state.loops);
+      await Promise.race([Promise.all(state.loops), sleep(STOP_DEADLINE_MS, undefined, { ref: false })]);
     },
   };
 }
@@ -81,7 +74,7 @@ async function leadUntilStopped(state: State): Promise<void> {
     try {
       client = await state.db.dedicated();
       const { rows } = await client.query<{ mine: boolean }>(LOCK);
-      if (rows[0]?.mine) await lead(state, client);
+      if (rows[0]?.mine) await leadOnce(state, client);
       else await pause(POLL_MS, signal);
     } catch (err) {
       if (!signal.aborted) state.log.error({ err }, 'publisher');
@@ -89,6 +82,18 @@ async function leadUntilStopped(state: State): Promise<void> {
     } finally {
       await client?.end().catch((err) => state.log.warn({ err }, 'closing the publisher connection'));
     }
+  }
+}
+
+/** Who lost the lock stops at once: somebody else has it by now. */
+async function leadOnce(state: State, client: pg.Client): Promise<void> {
+  const term = new AbortController();
+  state.signal = AbortSignal.any([state.stopping.signal, term.signal]);
+  try {
+    await lead(state, client);
+  } finally {
+    term.abort();
+    if (!state.stopping.signal.aborted) await Promise.all(state.loops);
   }
 }
 
@@ -121,7 +126,7 @@ function wake(state: State, incidentId: number): void {
 }
 
 async function publishUntilCurrent(state: State, incidentId: number, loop: Loop): Promise<void> {
-  const { signal } = state.stopping;
+  const { signal } = state;
   let failures = 0;
   while (!signal.aborted) {
     loop.again = false;
@@ -134,85 +139,26 @@ async function publishUntilCurrent(state: State, incidentId: number, loop: Loop)
       if (!loop.again) await pause(waitMs, AbortSignal.any([signal, loop.hurry.signal]));
       await pause(COALESCE_MS, signal);
     } catch (error) {
+      if (signal.aborted) return;
       // News do not shorten this pause: Slack asked for it, or does not answer.
-      await pause(await recoverFrom(state, incidentId, error, failures++), signal);
+      await pause(await waitAfter(state, incidentId, error, failures++), signal);
     }
   }
 }
 
-/** Publishes every slot that is due. Returns the milliseconds until the next one is, 0 when all are shown. */
-async function publishIncident(state: State, incidentId: number): Promise<number> {
-  const view = await loadIncidentView(state, incidentId);
-  if (!view) {
-    state.log.debug({ incidentId }, 'incident of a service that is not configured; not shown');
-    return 0;
-  }
-  const known = new Map((await messagesOf(state.db, incidentId)).map((row) => [row.slot, row]));
-  let threadTs: string | null = known.get('card')?.ts ?? null;
-  let waitMs = 0;
-  for (const slot of slotsOf(view, { charts: state.charts })) {
-    const due = dueIn(state, incidentId, slot);
-    if (due > 0) {
-      waitMs = waitMs === 0 ? due : Math.min(waitMs, due);
-      continue;
-    }
-    const isCard = slot.name === 'card';
-    const { ts, sent } = await publishSlot(
-      state,
-      view.incident,
-      slot,
-      known.get(slot.name),
-      isCard ? null : threadTs,
-    );
-    if (isCard) threadTs = ts;
-    if (sent) state.lastSent.set(`${incidentId}:${slot.name}`, Date.now());
-    if (state.stopping.signal.aborted) return 1;
-  }
-  if (waitMs === 0) await markPublished(state.db, incidentId, view.incident.revision);
-  return waitMs;
-}
-
-function dueIn(state: State, incidentId: number, slot: Slot): number {
-  const interval = slot.name === 'timeline' ? TIMELINE_INTERVAL_MS : SLOT_INTERVAL_MS;
-  const last = state.lastSent.get(`${incidentId}:${slot.name}`);
-  return last === undefined ? 0 : Math.max(0, last + interval - Date.now());
-}
-
-/** How long to wait after a failed pass; some failures have a remedy of their own. */
-async function recoverFrom(
+/** The remedy may fail as well, when the store does not answer. */
+async function waitAfter(
   state: State,
   incidentId: number,
   error: unknown,
   failures: number,
 ): Promise<number> {
-  const log = state.log.child({ incidentId });
-  if (error instanceof WebAPIRateLimitedError) {
-    log.info({ retryAfter: error.retryAfter }, 'Slack asks to wait');
-    return error.retryAfter * 1_000;
+  try {
+    return await recoverFrom(state, incidentId, error, failures);
+  } catch (err) {
+    state.log.error({ incidentId, err }, 'recovering from a failed publication');
+    return POLL_MS;
   }
-  if (error instanceof WebAPIPlatformError) {
-    const reason = error.data.error;
-    if (reason === 'invalid_blocks' && state.charts) {
-      log.warn({ err: error }, 'the workspace refused a block; showing text instead of charts');
-      state.charts = false;
-      return 1;
-    }
-    if (WRONG_CHANNEL.has(reason) && (await moveToServiceChannel(state, incidentId))) {
-      log.warn({ reason }, 'cannot post there; moving the incident to the channel of its service');
-      return 1;
-    }
-  }
-  log.error({ err: error }, 'publishing');
-  return Math.min(1_000 * 2 ** failures, MAX_BACKOFF_MS);
-}
-
-/** Only before anything was posted: a thread does not move. */
-async function moveToServiceChannel(state: State, incidentId: number): Promise<boolean> {
-  const view = await loadIncidentView(state, incidentId);
-  const posted = (await messagesOf(state.db, incidentId)).some((row) => row.ts !== null);
-  if (!view || posted || view.incident.channel === view.service.channel) return false;
-  await moveIncident(state.db, incidentId, view.service.channel);
-  return true;
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,0 +1,107 @@
+import { WebAPIPlatformError, type WebClient } from '@slack/web-api';
+import type { Logger } from 'pino';
+import { plainMessage } from '../blocks/plain-message.ts';
+import { type Slot, slotsOf } from '../blocks/slots.ts';
+import type { NamedService } from '../config/schema.ts';
+import { type IncidentView, loadIncidentView } from '../incidents/view.ts';
+import type { Database } from '../store/database.ts';
+import { forgetMessage, type MessageRow, markPublished, messagesOf } from '../store/messages.ts';
+import type { Pace } from './pace.ts';
+import { publishSlot } from './publish-slot.ts';
+
+/** A card is edited at most once a second, the timeline less often: its last word is what counts. */
+const SLOT_INTERVAL_MS = 1_000;
+const TIMELINE_INTERVAL_MS = 3_000;
+const REFUSED_CONTENT = new Set(['invalid_blocks', 'msg_blocks_too_long', 'msg_too_long', 'block_mismatch']);
+
+/** What showing incidents needs, and what it remembers. */
+export interface Shown {
+  db: Database;
+  services: ReadonlyMap<string, NamedService>;
+  slack: WebClient;
+  log: Logger;
+  pace: Pace;
+  /** Ends waiting for a turn. */
+  signal: AbortSignal;
+  /** False once the workspace refused a chart: text is shown from then on. */
+  charts: boolean;
+  /** When each slot was sent last, in milliseconds. */
+  lastSent: Map<string, number>;
+}
+
+/**
+ * Publishes every slot that is due. Returns the milliseconds until the next one is, 0 when all are shown. A message
+ * that Slack refuses holds up none of the others; the error is thrown after them.
+ */
+export async function publishIncident(state: Shown, incidentId: number): Promise<number> {
+  const view = await loadIncidentView(state, incidentId);
+  if (!view) {
+    state.log.debug({ incidentId }, 'incident of a service that is not configured; not shown');
+    return 0;
+  }
+  const known = new Map((await messagesOf(state.db, incidentId)).map((row) => [row.slot, row]));
+  let threadTs: string | null = known.get('card')?.ts ?? null;
+  let waitMs = 0;
+  let refused: WebAPIPlatformError | undefined;
+  for (const slot of slotsOf(view, state)) {
+    const due = dueIn(state, incidentId, slot);
+    if (due > 0) {
+      waitMs = waitMs === 0 ? due : Math.min(waitMs, due);
+      continue;
+    }
+    const isCard = slot.name === 'card';
+    try {
+      const ts = await show(state, view, slot, known.get(slot.name), isCard ? null : threadTs);
+      if (isCard) threadTs = ts;
+    } catch (error) {
+      if (isCard || !(error instanceof WebAPIPlatformError)) throw error;
+      refused ??= error;
+    }
+    if (state.signal.aborted) return 1;
+  }
+  if (refused) throw refused;
+  if (waitMs === 0) await markPublished(state.db, incidentId, view.incident.revision);
+  return waitMs;
+}
+
+async function show(
+  state: Shown,
+  view: IncidentView,
+  slot: Slot,
+  known: MessageRow | undefined,
+  threadTs: string | null,
+): Promise<string> {
+  const { incident } = view;
+  let row = known;
+  if (threadTs && row?.ts && row.threadTs !== threadTs) {
+    // The card was posted anew: what belongs to it follows into its thread.
+    await forgetMessage(state.db, incident.id, slot.name);
+    row = undefined;
+  }
+  const { ts, sent } = await publishSlot(state, incident, slot, row, threadTs).catch((error) => {
+    if (!(error instanceof WebAPIPlatformError) || !REFUSED_CONTENT.has(error.data.error)) throw error;
+    return publishSlot(state, incident, simpler(state, view, slot, error), row, threadTs);
+  });
+  if (sent) state.lastSent.set(`${incident.id}:${slot.name}`, Date.now());
+  return ts;
+}
+
+/** The same slot for a workspace that refuses the message: first without charts, then the words alone. */
+function simpler(state: Shown, view: IncidentView, slot: Slot, error: WebAPIPlatformError): Slot {
+  const hasChart = slot.rendered.blocks.some((block) => block.type === 'data_visualization');
+  const log = state.log.child({ incidentId: view.incident.id, slot: slot.name, err: error });
+  if (hasChart && state.charts) {
+    log.warn('the workspace refused a block; showing text instead of charts');
+    state.charts = false;
+    const again = slotsOf(view, { charts: false }).find(({ name }) => name === slot.name);
+    if (again) return again;
+  }
+  log.error('Slack refuses a message; showing its words alone');
+  return { ...slot, rendered: plainMessage(slot.rendered.text) };
+}
+
+function dueIn(state: Shown, incidentId: number, slot: Slot): number {
+  const interval = slot.name === 'timeline' ? TIMELINE_INTERVAL_MS : SLOT_INTERVAL_MS;
+  const last = state.lastSent.get(`${incidentId}:${slot.name}`);
+  return last === undefined ? 0 : Math.max(0, last + interval - Date.now());
+}

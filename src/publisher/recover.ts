@@ -1,0 +1,45 @@
+import { WebAPIPlatformError, WebAPIRateLimitedError } from '@slack/web-api';
+import { loadIncidentView } from '../incidents/view.ts';
+import { moveIncident } from '../store/incidents.ts';
+import { forgetMessage, messagesOf } from '../store/messages.ts';
+import type { Shown } from './publish-incident.ts';
+
+const MAX_BACKOFF_MS = 30_000;
+const WRONG_CHANNEL = new Set(['channel_not_found', 'not_in_channel', 'is_archived', 'restricted_action']);
+
+/** How long to wait after a failed pass; some failures have a remedy of their own. */
+export async function recoverFrom(
+  state: Shown,
+  incidentId: number,
+  error: unknown,
+  failures: number,
+): Promise<number> {
+  const log = state.log.child({ incidentId });
+  if (error instanceof WebAPIRateLimitedError) {
+    log.info({ retryAfter: error.retryAfter }, 'Slack asks to wait');
+    return error.retryAfter * 1_000;
+  }
+  if (error instanceof WebAPIPlatformError) {
+    const reason = error.data.error;
+    if (reason === 'thread_not_found') {
+      log.warn('the card is gone, and its thread with it; posting it anew');
+      await forgetMessage(state.db, incidentId, 'card');
+      return 1;
+    }
+    if (WRONG_CHANNEL.has(reason) && (await moveToServiceChannel(state, incidentId))) {
+      log.warn({ reason }, 'cannot post there; moving the incident to the channel of its service');
+      return 1;
+    }
+  }
+  log.error({ err: error }, 'publishing');
+  return Math.min(1_000 * 2 ** failures, MAX_BACKOFF_MS);
+}
+
+/** Only before anything was posted: a thread does not move. */
+async function moveToServiceChannel(state: Shown, incidentId: number): Promise<boolean> {
+  const view = await loadIncidentView(state, incidentId);
+  const posted = (await messagesOf(state.db, incidentId)).some((row) => row.ts !== null);
+  if (!view || posted || view.incident.channel === view.service.channel) return false;
+  await moveIncident(state.db, incidentId, view.service.channel);
+  return true;
+}
