@@ -5,10 +5,14 @@ import type { Diagnosis } from '../diagnosis/diagnosis.ts';
 import type { NewMitigation } from '../store/mitigations.ts';
 import type { Run } from '../store/runs.ts';
 
-/** What an approval is bound to: the kind and the exact target that was shown. */
+/**
+ * What an approval is bound to: the kind and the exact target that was shown. Its age is no part of that: the same
+ * target, looked at again, is the same offer.
+ */
 export function targetHash(kind: string, target: Record<string, unknown>): string {
+  const { ageMs: _age, ...identity } = target;
   return createHash('sha256')
-    .update(canonicalize({ kind, target }) ?? '')
+    .update(canonicalize({ kind, target: identity }) ?? '')
     .digest('hex');
 }
 

@@ -67,6 +67,7 @@ const PROPOSE = `
   do update set
     run_id = case when mitigations.state = 'proposed' then excluded.run_id else mitigations.run_id end,
     title = case when mitigations.state = 'proposed' then excluded.title else mitigations.title end,
+    target = case when mitigations.state = 'proposed' then excluded.target else mitigations.target end,
     dry_run = case when mitigations.state = 'proposed' then excluded.dry_run else mitigations.dry_run end`;
 const WITHDRAW_OTHERS = `
   update mitigations set state = 'withdrawn', version = version + 1

@@ -193,8 +193,9 @@ test('an idle transaction that holds up the API is found by a whole run, and its
     expect(await closeRun(world.deps, run.id)).toBe(true);
     expect((await findRun(world.db, run.id))?.diagnosis?.verdict).toBe('cause-found');
   }
-  // The second look found the same target: the offer is the same row, not another.
+  // The second look found the same target, which is only older: the offer is the same row, not another.
   const offers = await mitigationsOf(world.db, incident.id);
+  expect(offers).toHaveLength(1);
   expect(offers).toMatchObject([
     { kind: 'terminate-backend', state: 'proposed', target: { pid: holder.pid }, causeId: 'lock-idle-in-tx' },
   ]);

@@ -1,12 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import pg from 'pg';
 import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import type { NamedService } from '../../src/config/schema.ts';
 import type { Cause } from '../../src/diagnosis/diagnosis.ts';
-import { startEmbeddedPostgres } from '../../src/embedded-postgres/embedded-postgres.ts';
 import { diagnoseJson } from '../../src/incidents/diagnose-json.ts';
 import { type Triage, triageOnce } from '../../src/incidents/triage.ts';
 import { BackendTarget } from '../../src/mitigations/backend-target.ts';
@@ -19,6 +14,7 @@ import { mitigationContext } from '../helpers/look-at.ts';
 import { withTargets } from '../helpers/run.ts';
 import { withTestDatabase } from '../helpers/test-database.ts';
 import { serviceOn, testService } from '../helpers/test-service.ts';
+import { takeAllSlots, withTinyPostgres } from '../helpers/tiny-postgres.ts';
 
 /** An API that answers `seconds` to 100 requests in every window. */
 async function withApi(seconds: number, work: (url: string) => Promise<void>): Promise<void> {
@@ -120,38 +116,25 @@ test('a query that burns the CPU: found, cancelled as proposed', () =>
     }),
   ));
 
-test('no slot is left, not even for the bot: found by being refused', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'latency-bot-exhausted-'));
-  const server = await startEmbeddedPostgres({
-    dataDir: join(dir, 'postgres'),
-    database: 'debtflow',
-    settings: { max_connections: 8, superuser_reserved_connections: 2, fsync: 'off' },
-  });
-  const admin = new pg.Client({ connectionString: server.url });
-  await admin.connect();
-  await admin.query("create role probe login password 'test' in role pg_monitor");
-  const url = new URL(server.url);
-  url.username = 'probe';
-  url.password = 'test';
-  const clients = Array.from({ length: 5 }, () => new pg.Client({ connectionString: url.href }));
-  for (const client of clients) await client.connect();
-  const triage = await run(testService({ targets: { postgres: { url: url.href } } }));
-  expect(
-    triage.outcomes.filter(({ status }) => status === 'failed').map((o) => 'code' in o && o.code),
-  ).toEqual(Array(3).fill('target-full'));
-  expect(triage.diagnosis.severity).toBe('P1');
-  expect(triage.diagnosis.causes[0]).toMatchObject({ id: 'connection-exhaustion', status: 'found' });
-  expect(byId(triage, 'lock-idle-in-tx')).toMatchObject({ status: 'could-not-look' });
+test('no slot is left, not even for the bot: found by being refused', () =>
+  withTinyPostgres({ max_connections: 8, superuser_reserved_connections: 2 }, async (url) => {
+    const service = testService({ targets: { postgres: { url } } });
+    const clients = await takeAllSlots(url);
+    const triage = await run(service);
+    const codes = triage.outcomes
+      .filter(({ status }) => status === 'failed')
+      .map((o) => 'code' in o && o.code);
+    expect(codes).toEqual(Array(3).fill('target-full'));
+    expect(triage.diagnosis.severity).toBe('P1');
+    expect(triage.diagnosis.causes[0]).toMatchObject({ id: 'connection-exhaustion', status: 'found' });
+    expect(byId(triage, 'lock-idle-in-tx')).toMatchObject({ status: 'could-not-look' });
 
-  await clients.pop()?.end();
-  await vi.waitFor(async () => {
-    const seen = await run(testService({ targets: { postgres: { url: url.href } } }));
-    expect(byId(seen, 'connection-exhaustion')?.summary).toMatch(/6 of 6 usable connection slots are taken/);
-  }, 8_000);
-  await Promise.all([...clients, admin].map((client) => client.end()));
-  await server.stop();
-  await rm(dir, { recursive: true, force: true });
-});
+    await clients.pop()?.end();
+    await vi.waitFor(async () => {
+      const summary = byId(await run(service), 'connection-exhaustion')?.summary;
+      expect(summary).toMatch(/6 of 6 usable connection slots are taken/);
+    }, 8_000);
+  }));
 
 test('a role that may not see others proves nothing', () =>
   withTestDatabase(async (database) => {

@@ -44,7 +44,7 @@ create table mitigations (
   title text not null,
   risk text not null,
   target jsonb not null,
-  -- sha-256 over canonical JSON of kind and target: what an approval is bound to.
+  -- sha-256 over canonical JSON of kind and target (without its age): what an approval is bound to.
   target_hash text not null,
   dry_run jsonb not null,
   state text not null default 'proposed' check (state in (
