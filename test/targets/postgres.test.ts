@@ -1,12 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { startEmbeddedPostgres } from '../../src/embedded-postgres/embedded-postgres.ts';
 import { openPostgres, type PostgresTarget } from '../../src/targets/postgres.ts';
 import { createTestDatabase, type TestDatabase } from '../helpers/test-database.ts';
+import { takeAllSlots, withTinyPostgres } from '../helpers/tiny-postgres.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -179,46 +175,22 @@ test('without an action URL nothing can be done', () =>
     });
   }));
 
-test('when the slots run out the session that stayed is the way in; without one that is the finding', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'latency-bot-full-'));
-  const server = await startEmbeddedPostgres({
-    dataDir: join(dir, 'postgres'),
-    database: 'tiny',
-    settings: { max_connections: 6, superuser_reserved_connections: 1, fsync: 'off' },
-  });
-  const admin = new pg.Client({ connectionString: server.url });
-  await admin.connect();
-  await admin.query("create role probe login password 'test' in role pg_monitor");
-  const url = new URL(server.url);
-  url.username = 'probe';
-  url.password = 'test';
-  const warm = openPostgres({ url: url.href, applicationRoles: [] });
-  await warm.query({ probe: 'x', sql: 'select 1', signal: signal() });
-  const others: pg.Client[] = [];
-  for (;;) {
-    const client = new pg.Client({ connectionString: url.href });
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-      others.push(client);
-    } catch {
-      break; // full
-    }
-  }
-  const rows = await Promise.all(
-    [1, 2, 3].map(() => warm.query({ probe: 'x', sql: 'select 1 as one', signal: signal() })),
-  );
-  expect(rows).toEqual([[{ one: 1 }], [{ one: 1 }], [{ one: 1 }]]);
-  const late = openPostgres({ url: url.href, applicationRoles: [] });
-  await expect(late.query({ probe: 'x', sql: 'select 1', signal: signal() })).rejects.toMatchObject({
-    code: 'target-full',
-  });
-  await Promise.all([...others, admin].map((client) => client.end()));
-  await warm.close();
-  await late.close();
-  await server.stop();
-  await rm(dir, { recursive: true, force: true });
-});
+test('when the slots run out the session that stayed is the way in; without one that is the finding', () =>
+  withTinyPostgres({ max_connections: 6, superuser_reserved_connections: 1 }, async (url) => {
+    const warm = openPostgres({ url, applicationRoles: [] });
+    await warm.query({ probe: 'x', sql: 'select 1', signal: signal() });
+    await takeAllSlots(url);
+    const rows = await Promise.all(
+      [1, 2, 3].map(() => warm.query({ probe: 'x', sql: 'select 1 as one', signal: signal() })),
+    );
+    expect(rows).toEqual([[{ one: 1 }], [{ one: 1 }], [{ one: 1 }]]);
+    const late = openPostgres({ url, applicationRoles: [] });
+    await expect(late.query({ probe: 'x', sql: 'select 1', signal: signal() })).rejects.toMatchObject({
+      code: 'target-full',
+    });
+    await warm.close();
+    await late.close();
+  }));
 
 test("the probe role's own limit is not taken for a full server", async () => {
   const role = new URL(database.probeUrl).username;
