@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, LogLevel, SocketModeReceiver } from '@slack/bolt';
-import { WebClient, LogLevel as WebLogLevel } from '@slack/web-api';
+import { WebAPIPlatformError, WebClient, LogLevel as WebLogLevel } from '@slack/web-api';
 import Fastify from 'fastify';
-import { onTestFinished, vi } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
 import { createSlackSandbox, type SlackSandboxOptions } from '../../../sandbox/slack/slack.ts';
 
@@ -144,4 +144,24 @@ export function reasonModal(callbackId = 'reason') {
       },
     ],
   };
+}
+
+export const CHANNEL = 'CINCIDENTS';
+
+/** What Slack said to a call that it refused. */
+export async function refusal(call: Promise<unknown>): Promise<Record<string, unknown>> {
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(WebAPIPlatformError);
+  return error instanceof WebAPIPlatformError ? { ...error.data } : {};
+}
+
+export async function postTo(
+  client: WebClient,
+  args: { thread_ts?: string; channel?: string; text?: string } = {},
+): Promise<string> {
+  const { ts } = await client.chat.postMessage({ channel: CHANNEL, text: 'hello', ...args });
+  return ts ?? '';
 }
