@@ -115,7 +115,7 @@ describe.each([
     expect(await thread.innerText()).toMatch(new RegExp(`Done, latency recovered: ${verb}`));
     await screenshot(page, `${fault}-5-recovered`);
 
-    await thread.locator('[data-action-id="resolve-incident"]').click();
+    await thread.locator('[data-action-id="resolve-incident"]').last().click();
     await expect.poll(() => card.innerText(), { timeout: 10_000 }).toMatch(/Resolved/);
     await expect.poll(() => thread.innerText(), { timeout: 15_000 }).toMatch(/Resolved by/);
     for (const step of ['opened by', 'asked for', 'approved:', 'Done:', 'Latency recovered', 'Resolved by']) {
