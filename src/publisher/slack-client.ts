@@ -1,4 +1,4 @@
-import { WebClient, type WebClientOptions } from '@slack/web-api';
+import { LogLevel, WebClient, type WebClientOptions } from '@slack/web-api';
 
 /**
  * Options of every Slack client of the bot. No retries inside the client: all calls are POSTs, so a repeated
@@ -11,6 +11,8 @@ export function slackClientOptions(apiUrl: string, timeoutMs = 10_000): WebClien
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
     allowAbsoluteUrls: false,
+    // Every failure reaches its caller, which logs it as one JSON line.
+    logLevel: LogLevel.ERROR,
   };
 }
 

@@ -90,7 +90,7 @@ async function shownIn(
     slots.set(slotOf(message), [...(slots.get(slotOf(message)) ?? []), message]);
   };
   const read = async (method: string, args: Record<string, string>) => {
-    const query = new URLSearchParams({ channel, limit: '200', include_all_metadata: 'true', ...args });
+    const query = new URLSearchParams({ channel, limit: '999', include_all_metadata: 'true', ...args });
     const response = await fetch(`${slack.apiUrl}${method}?${query}`, {
       headers: { authorization: 'Bearer xoxp-sandbox-observer' },
     });
