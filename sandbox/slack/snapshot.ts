@@ -1,5 +1,5 @@
 import { audience } from './channels.ts';
-import { CHANNELS, MEMBERS, TEAM } from './identities.ts';
+import { CHANNELS, MEMBERS, TEAM, USER_GROUPS } from './identities.ts';
 import { ephemeralsOf, messagesOf, withoutMetadata } from './messages.ts';
 import { homeOf, modalsOf } from './views.ts';
 import type { Workspace } from './workspace.ts';
@@ -15,6 +15,7 @@ export function snapshot(workspace: Workspace, me: string): Record<string, unkno
       team: { id: TEAM.id, name: TEAM.name },
       me,
       users: MEMBERS,
+      usergroups: USER_GROUPS.map(({ id, name, handle }) => ({ id, name, handle })),
       channels: mine
         .filter((one) => !one.directWith && !one.isArchived)
         .map(({ id, name, topic }) => ({ id, name, topic })),

@@ -175,6 +175,18 @@ describe('an idle transaction that holds locks', () => {
     }
   });
 
+  test("is found although the application's time-out ends every wait before the threshold", () => {
+    const waiters = Array.from({ length: 4 }, (_, i) =>
+      lockNode({ pid: 5_000 + i, blockedBy: [4242], waitMs: 100 + 200 * i }),
+    );
+    const diagnosis = judge({
+      ...reports,
+      'active-queries': activeReport([['Lock', 'transactionid', 4]]),
+      'lock-tree': lockReport([holder, ...waiters]),
+    });
+    expect(diagnosis.causes[0]).toMatchObject({ id: 'lock-idle-in-tx', status: 'found' });
+  });
+
   test.each([
     ['a superuser', { superuser: true }, /superuser/],
     ['replication', { replication: true }, /replication/],

@@ -10,7 +10,7 @@ const MAX_OFFERS = 3;
 interface Blocker {
   root: LockRoot;
   session: LockNode;
-  /** Sessions of the application that have waited long enough under it. */
+  /** Sessions of the application that wait under it. */
   victims: LockNode[];
 }
 
@@ -61,9 +61,14 @@ const ADVICE = [
   'Set idle_in_transaction_session_timeout for the role, and keep slow Python or HTTP work out of transaction.atomic().',
 ];
 
-function blockersOf({ facts }: Case): Blocker[] {
+/**
+ * Idle roots that requests wait for: one of them long enough, or so many in turn that at any moment of the window
+ * somebody waited. The application's own time-out may end each single wait before the threshold.
+ */
+function blockersOf({ facts, ledger }: Case): Blocker[] {
   const tree = facts.reports['lock-tree'];
   const { lockWaitMs } = facts.service.thresholds;
+  const byRoot = lockWaitByRoot(facts, ledger);
   const nodes = new Map(tree?.nodes.map((node) => [node.pid, node]));
   return (tree?.roots ?? [])
     .filter((root) => root.class === 'idle-in-transaction')
@@ -71,8 +76,10 @@ function blockersOf({ facts }: Case): Blocker[] {
       const session = nodes.get(root.pid);
       const victims = root.waiters
         .flatMap((pid) => nodes.get(pid) ?? [])
-        .filter((node) => facts.isApplication(node.role) && (node.waitMs ?? 0) >= lockWaitMs);
-      return session && victims.length > 0 ? [{ root, session, victims }] : [];
+        .filter((node) => facts.isApplication(node.role));
+      const longEnough = victims.some((node) => (node.waitMs ?? 0) >= lockWaitMs);
+      const allTheTime = (session?.stateAgeMs ?? 0) >= lockWaitMs && (byRoot.get(root.pid) ?? 0) >= 1;
+      return session && victims.length > 0 && (longEnough || allTheTime) ? [{ root, session, victims }] : [];
     })
     .sort((a, b) => b.victims.length - a.victims.length || a.root.pid - b.root.pid);
 }
