@@ -8,7 +8,7 @@ import {
   overdueMitigations,
   stuckMitigations,
 } from '../store/mitigations.ts';
-import { incidentsWithoutRun, runsWithLostBell } from '../store/runs.ts';
+import { abandonRun, incidentsWithoutRun, overdueRuns, type Run, runsWithLostBell } from '../store/runs.ts';
 import { addTimeline } from '../store/timeline.ts';
 import type { IncidentDeps } from './deps.ts';
 import { EXECUTE_DEADLINE_MS, settleInterrupted, VERIFY_DEADLINE_MS } from './mitigate.ts';
@@ -17,6 +17,8 @@ import { closeRun, ringRun, startRun } from './run.ts';
 
 /** A run that was not rung for this long may have lost its jobs. */
 const BELL_SILENCE_MS = 6_000;
+/** A run that cannot be closed must not keep its service from being looked at for ever. */
+const ABANDON_AFTER_MS = 60_000;
 const STUCK_AFTER_MS = EXECUTE_DEADLINE_MS + VERIFY_DEADLINE_MS + 1_000;
 
 /**
@@ -31,6 +33,7 @@ export async function sweep(deps: IncidentDeps, options: { starting: boolean }):
   await each(deps, 'closing a run', await runsWithLostBell(db, silenceMs), async (run) => {
     if (!(await closeRun(deps, run.id))) await ringRun(deps, run);
   });
+  await each(deps, 'abandoning a run', await overdueRuns(db, ABANDON_AFTER_MS), (run) => giveUp(deps, run));
   await each(deps, 'settling', await stuckMitigations(db, STUCK_AFTER_MS), (row) =>
     settleInterrupted(deps, row),
   );
@@ -58,6 +61,19 @@ async function runFirst(deps: IncidentDeps, id: number): Promise<void> {
   const incident = await findIncident(deps.db, id);
   if (!incident) return;
   await startRun(deps, incident, { kind: 'triage', requestedBy: incident.openedBy, mitigationId: null });
+}
+
+async function giveUp(deps: IncidentDeps, { id, incidentId }: Run): Promise<void> {
+  await inIncident(deps.db, incidentId, async (db) => {
+    if (!(await abandonRun(db, id))) return;
+    await addTimeline(db, incidentId, 'run-abandoned', 'latency-bot', { runId: id });
+    await appendAudit(db, {
+      actor: 'latency-bot',
+      kind: 'run.abandoned',
+      subject: `run:${id}`,
+      body: { incident: incidentId },
+    });
+  });
 }
 
 async function expire(deps: IncidentDeps, { id, incidentId }: MitigationRow): Promise<void> {

@@ -1,6 +1,7 @@
 import { createPostgresBackend, FlowProducer, Queue, runMigrations, Worker, withBackend } from 'bullmq';
 import pg from 'pg';
 import { BotError } from '../errors.ts';
+import { withDeadline } from './deadline.ts';
 
 /** What the bot uses of BullMQ, alike on both back ends. */
 export interface QueueBackend {
@@ -90,12 +91,4 @@ export async function redisBackend(url: string): Promise<QueueBackend> {
 
 function never(): AbortSignal {
   return new AbortController().signal;
-}
-
-async function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, fail) => {
-    timer = setTimeout(() => fail(new Error(`no answer in ${ms} ms`)), ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

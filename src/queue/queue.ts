@@ -4,9 +4,13 @@ import { executeMitigation } from '../incidents/mitigate.ts';
 import { closeRun, performProbe } from '../incidents/run.ts';
 import { sweep } from '../incidents/sweep.ts';
 import type { JobData, QueueBackend } from './backend.ts';
+import { withDeadline } from './deadline.ts';
 
 const SWEEP_INTERVAL_MS = 2_000;
 const CLOSE_DEADLINE_MS = 2_000;
+/** Somebody waits for the answer to a click, which must not take 3 s; the sweep rings again. */
+const RING_DEADLINE_MS = 1_500;
+const PRODUCER_CLOSE_DEADLINE_MS = 1_000;
 // Never {count} or {age}: on PostgreSQL they deadlock between workers and run finished jobs again.
 const REMOVE = { removeOnComplete: true, removeOnFail: true, attempts: 1 };
 
@@ -28,7 +32,7 @@ export function openProducer(backend: QueueBackend, log: Logger): Producer {
   return {
     async run(runId, ring, probeIds) {
       // One parent per run, one child per probe; a probe that fails or is late never holds the rest.
-      await flows.add({
+      const flow = flows.add({
         name: 'diagnose',
         queueName: 'runs',
         data: { runId },
@@ -40,15 +44,22 @@ export function openProducer(backend: QueueBackend, log: Logger): Producer {
           opts: { jobId: `probe-${runId}-${ring}-${probeId}`, ignoreDependencyOnFailure: true, ...REMOVE },
         })),
       });
+      await withDeadline(flow, RING_DEADLINE_MS);
     },
     async action(mitigationId) {
-      await actions.add('execute', { mitigationId }, { jobId: `mitigation-${mitigationId}`, ...REMOVE });
+      // No id of its own: a job that died with its worker would keep the next ring out until its lock expires. A
+      // ring too many finds the mitigation claimed.
+      await withDeadline(actions.add('execute', { mitigationId }, REMOVE), RING_DEADLINE_MS);
     },
     async ping() {
-      await runs.getJobCounts('waiting');
+      await withDeadline(runs.getJobCounts('waiting'), RING_DEADLINE_MS);
     },
     async close() {
-      await Promise.all([flows.close(), runs.close(), actions.close()]);
+      const closing = Promise.all([flows.close(), runs.close(), actions.close()]);
+      await withDeadline(closing, PRODUCER_CLOSE_DEADLINE_MS).catch((err) => {
+        // There is nothing to lose: every ring is awaited by whoever rings.
+        log.warn({ err }, 'closing the queue');
+      });
     },
   };
 }

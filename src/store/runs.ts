@@ -76,6 +76,13 @@ const NEVER_RUN = `
   where state = 'investigating' and not exists (select 1 from runs where incident_id = incidents.id)
   and opened_at < clock_timestamp() - interval '1 second'
   order by id`;
+const ABANDON = `
+  update runs set state = 'abandoned', finished_at = clock_timestamp()
+  where id = $1 and state = 'running'`;
+const OVERDUE = `
+  select ${COLUMNS} from runs
+  where state = 'running' and deadline_at < clock_timestamp() - $1 * interval '1 millisecond'
+  order by id`;
 const LOST_BELLS = `
   select ${COLUMNS} from runs
   where state = 'running' and (rung_at is null or rung_at < clock_timestamp() - $1 * interval '1 millisecond')
@@ -172,6 +179,18 @@ export async function giveUpReports(db: Db, runId: number): Promise<void> {
 export async function finishRun(db: Db, id: number, diagnosis: Diagnosis): Promise<Run | null> {
   const { rows } = await db.query<Run>(FINISH, [id, storableJson(diagnosis)]);
   return rows[0] ?? null;
+}
+
+/** Gives a run up without a diagnosis; false when it is over already. */
+export async function abandonRun(db: Db, id: number): Promise<boolean> {
+  const { rowCount } = await db.query(ABANDON, [id]);
+  return rowCount === 1;
+}
+
+/** Runs that should have been closed this long ago. */
+export async function overdueRuns(db: Db, sinceMs: number): Promise<Run[]> {
+  const { rows } = await db.query<Run>(OVERDUE, [sinceMs]);
+  return rows;
 }
 
 /** Counts one ring of the queue for this run; null when it is over. */

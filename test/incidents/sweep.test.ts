@@ -78,6 +78,33 @@ test('a run past its deadline is closed, once', async () => {
   expect(await timelineOf(world, incident.id)).toEqual(['opened', 'run-started', 'diagnosed']);
 });
 
+test('a run that cannot be closed is given up after a minute: its service can be looked at again', async () => {
+  const incident = await world.openIncident();
+  const id = await running(incident);
+  const { services } = world.deps;
+  // Its service is no longer in the configuration, so there is nothing to judge it by.
+  const without = {
+    ...world.deps,
+    services: new Map([...services].filter(([name]) => name !== incident.service)),
+  };
+  await ago('runs', 'deadline_at', 59_000, id);
+  await sweep(without, { starting: true });
+  expect((await findRun(world.db, id))?.state).toBe('running');
+  await ago('runs', 'deadline_at', 60_001, id);
+  await Promise.all([sweep(without, { starting: true }), sweep(without, { starting: true })]);
+  expect(await findRun(world.db, id)).toMatchObject({ state: 'abandoned', diagnosis: null });
+  expect(await audited(world, `run:${id}`)).toEqual(['run.started', 'run.abandoned']);
+  expect(await startRun(world.deps, incident, TRIAGE)).not.toBeNull();
+});
+
+test('a run that was forgotten for an hour, but can be closed, is', async () => {
+  const id = await running(await world.openIncident());
+  await ago('runs', 'deadline_at', 3_600_000, id);
+  await ago('runs', 'rung_at', 3_600_000, id);
+  await sweepTwice(true);
+  expect((await findRun(world.db, id))?.state).toBe('finished');
+});
+
 async function approved(): Promise<MitigationRow> {
   const { mitigation } = await offered(world);
   return approve(world, await request(world, mitigation));
