@@ -13,6 +13,7 @@ export function configJsonSchema(): unknown {
 
 interface Property {
   description?: string;
+  title?: string;
   type?: string;
   default?: unknown;
   enum?: unknown[];
@@ -31,6 +32,7 @@ export function configReference(schema: Property): string {
     '# Configuration reference',
     '',
     'Generated from the schema by `npm run generate`. The file is `latency-bot.yml`; `latency-bot.example.yml` shows it with comments.',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the syntax that is explained.
     'Values may contain `${ENV}` or `${ENV:-fallback}`. These variables override the file: `SLACK_BOT_TOKEN`, `SLACK_APP_TOKEN`,',
     '`SLACK_SIGNING_SECRET`, `SLACK_API_URL`, `DATABASE_URL`, `REDIS_URL`, `PORT`, `LOG_LEVEL`.',
     '',
@@ -55,13 +57,19 @@ function collect(property: Property, path: string, rows: string[]): void {
 function row(property: Property, path: string, required: boolean, rows: string[]): void {
   const isGroup = property.properties !== undefined;
   if (isGroup && !property.description) return;
-  const fallback = property.default === undefined || isGroup ? '' : `\`${JSON.stringify(property.default)}\``;
+  const fallback = property.default === undefined || isGroup ? '' : `\`${shownDefault(property.default)}\``;
   const shown = required && fallback === '' ? 'required' : fallback;
   const meaning = (property.description ?? '').replaceAll('|', '\\|');
   rows.push(`| \`${path}\` | ${typeName(property)} | ${shown} | ${meaning} |`);
 }
 
+/** As it would stand in the file. */
+function shownDefault(value: unknown): string {
+  return typeof value === 'string' && value !== '' ? value : JSON.stringify(value);
+}
+
 function typeName(property: Property): string {
+  if (property.title) return property.title;
   if (property.enum) return property.enum.map((one) => `\`${one}\``).join(', ');
   if (property.anyOf) return [...new Set(property.anyOf.map(typeName))].join(' or ');
   if (property.type === 'array') return `list of ${property.items ? typeName(property.items) : 'values'}`;

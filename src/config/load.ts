@@ -8,11 +8,9 @@ import { Config } from './schema.ts';
 export class ConfigError extends BotError {
   readonly problems: string[];
 
-  constructor(file: string, problems: string[], cause?: unknown) {
+  constructor(file: string, problems: string[]) {
     const count = problems.length === 1 ? 'one error' : `${problems.length} errors`;
-    super('config-invalid', `${file} has ${count}:\n${problems.map((one) => `  - ${one}`).join('\n')}`, {
-      cause,
-    });
+    super('config-invalid', `${file} has ${count}:\n${problems.map((one) => `  - ${one}`).join('\n')}`);
     this.name = 'ConfigError';
     this.problems = problems;
   }
@@ -35,13 +33,29 @@ const OVERRIDES: Record<string, [section: string, key: string]> = {
 /** Reads the file, resolves `${ENV}` in its values, applies the environment and validates. Throws ConfigError. */
 export function loadConfig(file: string, env: Environment): Config {
   if (!existsSync(file)) throw new ConfigError(file, ['there is no such file; copy latency-bot.example.yml']);
-  const document = parseDocument(readFileSync(file, 'utf8'), { prettyErrors: true });
-  if (document.errors.length > 0)
+  return parseConfig(readYaml(file) ?? {}, env, file);
+}
+
+function readYaml(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(file, [`it cannot be read (${(error as NodeJS.ErrnoException).code})`]);
+  }
+  const document = parseDocument(text, { prettyErrors: true });
+  if (document.errors.length > 0) {
+    // Only the first line: the others quote the file, and that place may hold a secret.
     throw new ConfigError(
       file,
-      document.errors.map((error) => error.message),
+      document.errors.map((error) => error.message.split('\n')[0]?.replace(/:$/, '') ?? error.code),
     );
-  return parseConfig(document.toJS({ maxAliasCount: 100 }) ?? {}, env, file);
+  }
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch {
+    throw new ConfigError(file, ['an alias (*name) names no anchor (&name), or there are too many of them']);
+  }
 }
 
 /** Validates configuration data; `source` names it in errors. */
@@ -51,7 +65,7 @@ export function parseConfig(data: unknown, env: Environment, source: string): Co
   const overridden = isRecord(resolved) ? applyOverrides(resolved, env) : resolved;
   const result = Config.safeParse(overridden);
   if (!result.success) problems.push(...result.error.issues.flatMap((issue) => describe(issue, overridden)));
-  if (problems.length > 0 || !result.success) throw new ConfigError(source, problems, result.error);
+  if (problems.length > 0 || !result.success) throw new ConfigError(source, problems);
   return result.data;
 }
 
@@ -60,7 +74,8 @@ function withEnvironment(value: unknown, env: Environment, path: string, problem
     return value.replace(
       /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g,
       (_all, name: string, fallback?: string) => {
-        const found = env[name] ?? fallback;
+        // As in a shell: `:-` also replaces an empty value.
+        const found = fallback === undefined ? env[name] : env[name] || fallback;
         if (found === undefined) problems.push(`${path}: the environment variable ${name} is not set`);
         return found ?? '';
       },
@@ -101,14 +116,56 @@ function describe(issue: z.core.$ZodIssue, data: unknown): string[] {
     data,
   );
   const shown = found === undefined ? 'nothing' : clipped(found, issue.path);
-  const expected = issue.code === 'invalid_type' ? `expected ${issue.expected}` : issue.message;
-  return [`${path}: found ${shown}, ${lowerFirst(expected)}`];
+  return [`${path}: found ${shown}, ${expectedBy(issue)}`];
+}
+
+function expectedBy(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `expected ${WORDS[issue.expected] ?? issue.expected}`;
+    case 'invalid_key':
+      return issue.issues.map(expectedBy).join(', ');
+    case 'invalid_union': {
+      // Of each alternative the words that this file was given; a bare type says less.
+      const alternatives = issue.errors.flatMap((one) => one.map(expectedBy));
+      const told = alternatives.filter((text) => text.includes('such as'));
+      const words = new Set(told.length > 0 ? told : alternatives);
+      return `expected ${[...words].map((text) => text.replace(/^expected /, '')).join(' or ')}`;
+    }
+    case 'too_small':
+    case 'too_big':
+      return issue.message.startsWith('expected') ? issue.message : expectedLimit(issue);
+    case 'invalid_value':
+      return `expected ${issue.values.map(String).join(', ')}`;
+    default:
+      return lowerFirst(issue.message);
+  }
+}
+
+const WORDS: Record<string, string> = {
+  object: 'settings (name: value)',
+  record: 'settings (name: value)',
+  array: 'a list',
+  string: 'text',
+  boolean: 'true or false',
+  int: 'a whole number',
+  number: 'a number',
+};
+
+function expectedLimit(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string {
+  const [words, limit] =
+    issue.code === 'too_small' ? ['at least', issue.minimum] : ['at most', issue.maximum];
+  const unit = issue.origin === 'string' ? ' characters' : issue.origin === 'array' ? ' entries' : '';
+  if (issue.origin === 'string' && limit === 1) return 'expected text';
+  return `expected ${words} ${limit}${unit}`;
 }
 
 function clipped(value: unknown, path: PropertyKey[]): string {
   // A mistyped secret is still a secret.
-  if (/token|secret|password|url/i.test(String(path.at(-1)))) return `a ${typeof value} (not shown)`;
+  const hidden = Array.isArray(value) ? 'a list (not shown)' : `a ${typeof value} (not shown)`;
+  if (/token|secret|password|url/i.test(String(path.at(-1)))) return hidden;
   const json = JSON.stringify(value) ?? String(value);
+  if (/xox|xapp|:\/\/|token|secret|password|\w{24}/i.test(json)) return hidden;
   return json.length > 80 ? `${json.slice(0, 77)}...` : json;
 }
 

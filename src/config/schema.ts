@@ -1,31 +1,5 @@
 import { z } from 'zod';
-
-const Url = (protocols: string[], what: string) =>
-  z.string().refine((text) => protocols.some((p) => text.startsWith(`${p}://`)), {
-    error: `expected ${what} (${protocols.map((p) => `${p}://…`).join(' or ')})`,
-  });
-
-const SlackUser = z.string().regex(/^[UW][A-Z0-9]+$/, 'expected a Slack user id such as U012AB3CD');
-const SlackUserGroup = z.string().regex(/^S[A-Z0-9]+$/, 'expected a Slack user group id such as S012AB3CD');
-const SlackChannel = z.string().regex(/^[CG][A-Z0-9]+$/, 'expected a Slack channel id such as C012AB3CD');
-
-/** `90s`, `5m`, `1h` or a number of milliseconds; read as milliseconds. */
-const Duration = z
-  .union([
-    z.int().nonnegative(),
-    z.string().regex(/^\d+(ms|s|m|h)$/, 'expected a duration such as 500ms, 30s, 5m or 1h'),
-  ])
-  .transform((value) => {
-    if (typeof value === 'number') return value;
-    const [, amount = '0', unit = 'ms'] = /^(\d+)(ms|s|m|h)$/.exec(value) ?? [];
-    const scale = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit] ?? 1;
-    return Number(amount) * scale;
-  });
-
-const duration = (fallbackMs: number, minMs: number, maxMs: number) =>
-  Duration.pipe(z.int().min(minMs, `at least ${minMs} ms`).max(maxMs, `at most ${maxMs} ms`)).prefault(
-    fallbackMs,
-  );
+import { duration, SlackChannel, SlackUser, SlackUserGroup, Url } from './values.ts';
 
 export const PostgresTarget = z
   .strictObject({
@@ -49,7 +23,7 @@ export const PostgresTarget = z
 export const MetricsTarget = z
   .strictObject({
     url: Url(['http', 'https'], 'the URL of a /metrics page').describe('A django_prometheus /metrics page.'),
-    timeout: duration(2_000, 100, 10_000).describe('How long one scrape may take.'),
+    timeout: duration('2s', 100, 10_000).describe('How long one scrape may take.'),
   })
   .describe('Two scrapes of /metrics, where there is no Prometheus server.');
 
@@ -64,7 +38,7 @@ export const PrometheusTarget = z
       .default('')
       .describe('Label matchers that pick this API out of the scraped targets.'),
     bearerToken: z.string().optional().describe('Sent as Authorization: Bearer.'),
-    timeout: duration(2_000, 100, 10_000).describe('How long one query may take.'),
+    timeout: duration('2s', 100, 10_000).describe('How long one query may take.'),
   })
   .describe('A Prometheus server that scrapes the API. Preferred over `metrics` when both are given.');
 
@@ -128,8 +102,8 @@ export const ApprovalPolicy = z
       .describe('Users and user groups who may approve one. Empty: nobody, so the bot only looks.'),
     quorum: z.int().min(1).max(5).default(1).describe('How many different approvers are needed.'),
     requesterMayApprove: z.boolean().default(false).describe('Whether the one who asked may also approve.'),
-    expiry: duration(300_000, 30_000, 3_600_000).describe('How long a request waits for its approval.'),
-    executionExpiry: duration(60_000, 5_000, 600_000).describe(
+    expiry: duration('5m', 30_000, 3_600_000).describe('How long a request waits for its approval.'),
+    executionExpiry: duration('1m', 5_000, 600_000).describe(
       'How long an approval may wait for its execution.',
     ),
   })
@@ -144,7 +118,7 @@ export const Service = z.strictObject({
     .record(z.string(), z.string())
     .default({})
     .describe('Route name (the `view` label) to the name people know, such as account-list: AccountViewSet.'),
-  window: duration(3_000, 1_000, 30_000).describe('Sampling window of a run.'),
+  window: duration('3s', 1_000, 30_000).describe('Sampling window of a run.'),
   targets: z.strictObject({
     postgres: PostgresTarget.optional(),
     metrics: MetricsTarget.optional(),
@@ -171,7 +145,14 @@ export const Service = z.strictObject({
     })
     .prefault({}),
   links: z
-    .array(z.strictObject({ title: z.string().max(40), url: Url(['https', 'http'], 'a link') }))
+    .array(
+      z.strictObject({
+        title: z.string().min(1).max(40).describe('Words of the link.'),
+        url: Url(['https', 'http'], 'a link')
+          .max(500, 'expected at most 500 characters')
+          .describe('Address of the link.'),
+      }),
+    )
     .max(5)
     .default([])
     .describe('Shown on the card: dashboard, runbook, Sentry.'),
@@ -180,12 +161,29 @@ export const Service = z.strictObject({
 export const Config = z.strictObject({
   slack: z
     .strictObject({
-      botToken: z.string().startsWith('xoxb-', 'expected a bot token (xoxb-…)').optional(),
-      appToken: z.string().startsWith('xapp-', 'expected an app-level token (xapp-…)').optional(),
-      signingSecret: z.string().min(8).optional(),
-      mode: z.enum(['socket', 'http']).default('socket').describe('How Slack reaches the bot.'),
-      apiUrl: Url(['http', 'https'], 'the URL of a Slack Web API').default('https://slack.com/api/'),
-      approversCache: duration(30_000, 0, 300_000).describe('How long user-group membership is kept.'),
+      botToken: z
+        .string()
+        .startsWith('xoxb-', 'expected a bot token (xoxb-…)')
+        .optional()
+        .describe('Bot token of the installed app (xoxb-…). Better in the environment than in the file.'),
+      appToken: z
+        .string()
+        .startsWith('xapp-', 'expected an app-level token (xapp-…)')
+        .optional()
+        .describe('App-level token with connections:write (xapp-…), for `mode: socket`.'),
+      signingSecret: z
+        .string()
+        .min(8, 'expected the signing secret of the app')
+        .optional()
+        .describe('Signing secret of the app, for `mode: http`.'),
+      mode: z
+        .enum(['socket', 'http'])
+        .default('socket')
+        .describe('How Slack reaches the bot: Socket Mode needs no public URL, http is POST /slack/events.'),
+      apiUrl: Url(['http', 'https'], 'the URL of a Slack Web API')
+        .default('https://slack.com/api/')
+        .describe('Base URL of the Slack Web API; another one only for tests and proxies.'),
+      approversCache: duration('30s', 0, 300_000).describe('How long user-group membership is kept.'),
     })
     .prefault({})
     .describe('Without a bot token the bot starts its own workspace in the browser.'),
@@ -210,11 +208,21 @@ export const Config = z.strictObject({
   http: z
     .strictObject({
       host: z.string().default('127.0.0.1').describe('Address to listen on.'),
-      port: z.int().min(0).max(65_535).default(8080),
+      port: z
+        .int()
+        .min(0)
+        .max(65_535)
+        .default(8080)
+        .describe('Port of health checks, alert webhooks and Slack over HTTP.'),
     })
     .prefault({}),
   log: z
-    .strictObject({ level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info') })
+    .strictObject({
+      level: z
+        .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'])
+        .default('info')
+        .describe('Lines below this level are not written.'),
+    })
     .prefault({}),
   services: z
     .record(
@@ -226,7 +234,8 @@ export const Config = z.strictObject({
         ),
       Service,
     )
-    .refine((services) => Object.keys(services).length > 0, 'expected at least one service'),
+    .refine((services) => Object.keys(services).length > 0, 'expected at least one service')
+    .describe('What the bot looks after, by id: the word that `/latency` takes.'),
 });
 
 export type Config = z.infer<typeof Config>;
