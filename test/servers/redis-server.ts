@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { freePort } from '../../src/embedded-postgres/embedded-postgres.ts';
+
+/** A real Redis of its own on loopback, with an empty database for each caller of `freshUrl`. */
+export interface RedisServer {
+  freshUrl(): string;
+  stop(): Promise<void>;
+}
+
+const DATABASES = 100;
+
+export async function startRedis(): Promise<RedisServer> {
+  const dir = await mkdtemp(join(tmpdir(), 'latency-bot-redis-'));
+  const port = await freePort();
+  const flags = { bind: '127.0.0.1', port, dir, save: '', appendonly: 'no', databases: DATABASES };
+  const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(server, 'exit');
+  for await (const line of createInterface({ input: server.stdout })) {
+    if (line.includes('Ready to accept connections')) break;
+  }
+  server.stdout.resume();
+  if (server.exitCode !== null) throw new Error(`redis-server ended with ${server.exitCode}`);
+  let used = 0;
+  return {
+    freshUrl() {
+      if (used === DATABASES) throw new Error('no empty database is left');
+      used += 1;
+      return `redis://127.0.0.1:${port}/${used - 1}`;
+    },
+    async stop() {
+      server.kill('SIGTERM');
+      await exited;
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
