@@ -240,6 +240,19 @@ describe('a long-running query', () => {
     });
   });
 
+  test('need not be old yet when it has most of the database through the whole window', () => {
+    const young = { ...hog, queryAgeMs: 3_400, averageActive: 9 };
+    const busy = (session: typeof hog) => activeReport([['CPU', 'on-cpu', 10, 'analyst']], [session]);
+    const found = (session: typeof hog) =>
+      cause(
+        judge({ ...quiet, 'api-latency': slow(8), 'active-queries': busy(session) }),
+        'long-running-query',
+      ).status;
+    expect(found(young)).toBe('found');
+    expect(found({ ...young, averageActive: 3 })).toBe('ruled-out');
+    expect(found({ ...young, queryAgeMs: 1_200 })).toBe('ruled-out');
+  });
+
   test('many copies of one statement are one cause', () => {
     const copies = Array.from({ length: 8 }, (_, i) =>
       session({ pid: 80 + i, application: 'gunicorn', queryAgeMs: 9_000 + i, averageActive: 1 }),

@@ -6,6 +6,8 @@ import { offerSignal, proposalsOf, withheldOf } from '../proposals.ts';
 import { count, decimal, duration, percent, sessionName } from '../words.ts';
 
 const MAX_OFFERS = 3;
+/** A statement that has half of the database through the whole window need not be old yet. */
+const DOMINANT_SHARE = 0.5;
 
 type ActiveSession = ActiveQueriesReport['sessions'][number];
 
@@ -99,7 +101,7 @@ function groupsOf({ facts }: Case): Group[] {
       session.state === 'active' &&
       session.waitEventType !== 'Lock' &&
       !waiters.has(session.pid) &&
-      (session.queryAgeMs ?? 0) >= longQueryMs,
+      ((session.queryAgeMs ?? 0) >= longQueryMs || dominates(session, facts.reports['active-queries'])),
   );
   const byStatement = new Map<string, ActiveSession[]>();
   for (const session of long) {
@@ -116,6 +118,12 @@ function groupsOf({ facts }: Case): Group[] {
       ),
     }))
     .sort((a, b) => b.averageActive + b.blocked - (a.averageActive + a.blocked));
+}
+
+function dominates(session: ActiveSession, report: ActiveQueriesReport | undefined): boolean {
+  if (!report || report.totalActive === 0) return false;
+  const throughout = (session.queryAgeMs ?? 0) >= report.windowMs;
+  return throughout && session.averageActive / report.totalActive >= DOMINANT_SHARE;
 }
 
 /** Requests in flight that this statement explains: its own, those behind its locks, and what it takes from the others. */
