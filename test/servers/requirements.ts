@@ -1,0 +1,34 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+// Imported from nowhere: `npm run test:servers` runs it before the tests, so that what is missing is one clear line.
+interface Requirement {
+  what: string;
+  tests: string[];
+  package: string;
+  isThere(): boolean;
+}
+
+const POSTGRES_15 = '/usr/lib/postgresql/15/bin';
+
+const REQUIREMENTS: Requirement[] = [
+  {
+    what: 'redis-server on the PATH',
+    tests: ['test/servers/queue-redis.test.ts'],
+    package: 'redis-server',
+    isThere: () => spawnSync('redis-server', ['--version']).status === 0,
+  },
+  {
+    what: `initdb and postgres in ${POSTGRES_15}`,
+    tests: ['test/servers/postgres-15.test.ts'],
+    package: 'postgresql-15',
+    isThere: () => ['initdb', 'postgres'].every((program) => existsSync(join(POSTGRES_15, program))),
+  },
+];
+
+const missing = REQUIREMENTS.filter((requirement) => !requirement.isThere());
+for (const { what, tests, package: name } of missing) {
+  process.stderr.write(`missing: ${what}, needed by ${tests.join(', ')}: apt-get install ${name}\n`);
+}
+process.exitCode = missing.length > 0 ? 1 : 0;
