@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { withoutSecrets } from './log.ts';
 
 export interface Check {
   name: string;
@@ -33,7 +34,8 @@ async function outcomeOf(check: Check) {
     await Promise.race([check.look(), late]);
     return { name, required, ok: true };
   } catch (error) {
-    return { name, required, ok: false, reason: error instanceof Error ? error.message : String(error) };
+    const reason = withoutSecrets(error instanceof Error ? error.message : String(error));
+    return { name, required, ok: false, reason };
   } finally {
     clearTimeout(timer);
   }
