@@ -2,10 +2,10 @@ import { App, type BlockButtonAction, HTTPReceiver, type Receiver, type ViewSubm
 import type { ExtendedErrorHandlerArgs } from '@slack/bolt/dist/App.js';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { REQUEST_DIALOG } from '../blocks/request-dialog.ts';
-import { userMessageOf } from '../errors.ts';
+import { REQUEST_DIALOG, refusedDialog } from '../blocks/request-dialog.ts';
 import type { IncidentDeps } from '../incidents/deps.ts';
 import { slackClientOptions } from '../publisher/slack-client.ts';
+import { answered, apology } from './answered.ts';
 import { boltLogger } from './bolt-logger.ts';
 import { onDecide, onLookAgain, onRequestMitigation, onResolve, onTakeLead } from './buttons.ts';
 import { onLatencyCommand } from './command.ts';
@@ -33,7 +33,14 @@ export function createSlackApp(options: SlackAppOptions, deps: IncidentDeps): Ap
     logger: boltLogger(options.log),
     extendedErrorHandler: true,
   });
-  app.command('/latency', (args) => onLatencyCommand(deps, args));
+  app.command('/latency', (args) =>
+    answered(
+      args.ack,
+      options.log.child({ slackUserId: args.body.user_id }),
+      (ack) => onLatencyCommand(deps, { ...args, ack }),
+      (text) => ({ response_type: 'ephemeral' as const, text }),
+    ),
+  );
   app.action<BlockButtonAction>(/^request-mitigation:\d+$/, (args) => onRequestMitigation(deps, args));
   app.action<BlockButtonAction>('approve-mitigation', (args) => onDecide(deps, 'approve', args));
   app.action<BlockButtonAction>('deny-mitigation', (args) => onDecide(deps, 'deny', args));
@@ -41,7 +48,12 @@ export function createSlackApp(options: SlackAppOptions, deps: IncidentDeps): Ap
   app.action<BlockButtonAction>('take-lead', (args) => onTakeLead(deps, args));
   app.action<BlockButtonAction>('resolve-incident', (args) => onResolve(deps, args));
   app.view<ViewSubmitAction>({ type: 'view_submission', callback_id: REQUEST_DIALOG }, (args) =>
-    onRequestSubmission(deps, args),
+    answered(
+      args.ack,
+      options.log.child({ slackUserId: args.body.user.id }),
+      (ack) => onRequestSubmission(deps, { ...args, ack }),
+      (text) => ({ response_action: 'update' as const, view: refusedDialog(text) }),
+    ),
   );
   app.event('app_home_opened', (args) => onHomeOpened(deps, args));
   app.error(async (args: ExtendedErrorHandlerArgs) => tellUser(app, options.log, args));
@@ -63,7 +75,7 @@ async function tellUser(app: App, log: Logger, { error, body }: ExtendedErrorHan
     .postEphemeral({
       channel,
       user,
-      text: `That did not work: ${userMessageOf(cause)}. Try again in a moment.`,
+      text: apology(cause),
     })
     .catch((err) => log.warn({ err }, 'telling a user about an error'));
 }

@@ -28,9 +28,11 @@ const COLUMNS = `
   alert_count as "alertCount", worst_p95_ms as "worstP95Ms", opened_at as "openedAt", resolved_at as "resolvedAt",
   resolved_by as "resolvedBy", revision, published_revision as "publishedRevision"`;
 
+// A conflict uses up a number: without the look first, the incident after a storm of alerts would be INC-10001.
 const INSERT_IF_NONE = `
   insert into incidents (service, channel, opened_by, lead)
-  values ($1, $2, $3, $4)
+  select $1, $2, $3, $4
+  where not exists (select 1 from incidents where service = $1 and state <> 'resolved')
   on conflict (service) where state <> 'resolved' do nothing
   returning ${COLUMNS}`;
 const OPEN_OF_SERVICE = `select ${COLUMNS} from incidents where service = $1 and state <> 'resolved'`;

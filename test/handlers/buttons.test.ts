@@ -1,0 +1,117 @@
+import { expect, test, vi } from 'vitest';
+import { cardMessage } from '../../src/blocks/card.ts';
+import { mitigationMessage } from '../../src/blocks/mitigation.ts';
+import { parseShown } from '../../src/handlers/buttons.ts';
+import type { MitigationState } from '../../src/store/mitigations.ts';
+import type { SlackMessage } from '../e2e/helpers/workspace.ts';
+import { at, mitigation, view } from '../fixtures/incident-view.ts';
+import { type HandlersScene, openHandlersScene } from '../helpers/handlers-scene.ts';
+
+/** An incident with one mitigation in the store, and its card or approval card in the channel. */
+async function withMitigation(scene: HandlersScene, state: MitigationState): Promise<SlackMessage> {
+  await scene.slack.command('UONCALL', 'api');
+  // The run is started after the answer.
+  await vi.waitFor(() => expect(scene.rung).toHaveLength(1));
+  const { db } = scene.deps;
+  await db.query(`update runs set state = 'finished', finished_at = now()`);
+  await db.query(
+    `insert into mitigations (incident_id, run_id, service, cause_id, kind, title, risk, target, target_hash, dry_run, state,
+       requested_by, requested_at, expires_at)
+     select 1, id, 'api', 'lock-idle-in-tx', 'terminate-backend', 'Terminate pid 4242', 'medium', '{}', 'f00d', '{}', $1,
+       'UONCALL', now(), now() + interval '5 minutes'
+     from runs limit 1`,
+    [state],
+  );
+  const row = mitigation({ id: 1, incidentId: 1, version: 1, state });
+  const shown = view({ incident: { ...view().incident, id: 1 }, mitigations: [row] });
+  const rendered =
+    state === 'proposed'
+      ? cardMessage(shown, { charts: false })
+      : mitigationMessage(shown, { ...row, requestedAt: at(1), requestedBy: 'UONCALL' });
+  const posted = await scene.slack.client().chat.postMessage({
+    channel: 'CINCIDENTS',
+    text: rendered?.text ?? '',
+    blocks: JSON.stringify(rendered?.blocks) as never,
+  });
+  const found = (await scene.slack.channel()).find((message) => message.ts === posted.ts);
+  if (!found) throw new Error('the card did not appear');
+  return found;
+}
+const stateOf = async (scene: HandlersScene) =>
+  (await scene.deps.db.query<{ state: string }>('select state from mitigations')).rows[0]?.state;
+
+test('an observer who asks, and one who approves, is told privately that they may not', async () => {
+  const scene = await openHandlersScene();
+  await scene.connect();
+  const card = await withMitigation(scene, 'proposed');
+  const asked = await scene.slack.click('UOBSERVER', card, /^request-mitigation/);
+  expect(asked.ephemeral?.text).toBe('You may not ask for this. It is for <!subteam^SONCALL>.');
+  expect(asked.view).toBeNull();
+  expect(await stateOf(scene)).toBe('proposed');
+});
+
+test('approval: not by an observer, not by who asked; by an approver, once', async () => {
+  const scene = await openHandlersScene();
+  await scene.connect();
+  const card = await withMitigation(scene, 'requested');
+  const approve = async (who: 'UOBSERVER' | 'UONCALL' | 'UAPPROVER') =>
+    (await scene.slack.click(who, card, 'approve-mitigation')).ephemeral?.text;
+  expect(await approve('UOBSERVER')).toBe('You may not approve this. It is for <!subteam^SAPPROVERS>.');
+  expect(await approve('UONCALL')).toBe('You may not approve this. It is for <!subteam^SAPPROVERS>.');
+  expect(await stateOf(scene)).toBe('requested');
+  expect(await approve('UAPPROVER')).toMatch(/^Approved\./);
+  expect(await stateOf(scene)).toBe('approved');
+  expect(await approve('UAPPROVER')).toMatch(/^Too late: it is already approved/);
+  const { rows } = await scene.deps.db.query(
+    `select kind from audit where kind like 'mitigation.%' order by seq`,
+  );
+  expect(rows.map((row) => row.kind)).toEqual([
+    'mitigation.refused',
+    'mitigation.refused',
+    'mitigation.approve',
+  ]);
+});
+
+test('when Slack does not say who somebody is, nothing is done, and that is said', async () => {
+  const scene = await openHandlersScene();
+  await scene.connect();
+  const card = await withMitigation(scene, 'requested');
+  scene.slack.sandbox.failures.set({ errors: { 'users.info': 'internal_error' } });
+  const answer = await scene.slack.click('UAPPROVER', card, 'approve-mitigation');
+  expect(answer.ephemeral?.text).toContain('Slack did not say whether you are allowed to');
+  expect(await stateOf(scene)).toBe('requested');
+});
+
+test('the card: take the lead, look again, resolve; afterwards each says that it is over', async () => {
+  const scene = await openHandlersScene();
+  await scene.connect();
+  const card = await withMitigation(scene, 'proposed');
+  const click = async (action: string) =>
+    (await scene.slack.click('UAPPROVER', card, action)).ephemeral?.text;
+  expect(await click('take-lead')).toBe('You lead INC-1 now.');
+  expect(await click('look-again')).toBe('Looking again.');
+  expect(await click('look-again')).toMatch(/under way already/);
+  expect(await click('resolve-incident')).toBe('INC-1 is resolved.');
+  for (const action of ['take-lead', 'look-again', 'resolve-incident']) {
+    expect(await click(action)).toMatch(/already resolved/);
+  }
+});
+
+test('a value that the bot did not make names nothing', () => {
+  for (const value of [
+    undefined,
+    '',
+    '1',
+    '1:',
+    ':1',
+    '1:2:3',
+    '-1:2',
+    '1e3:1',
+    ' 1:1',
+    '1:1\n',
+    '9'.repeat(16).concat(':1'),
+  ]) {
+    expect(parseShown(value)).toBeNull();
+  }
+  expect(parseShown('12:3')).toEqual({ id: 12, version: 3 });
+});
