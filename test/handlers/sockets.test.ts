@@ -4,28 +4,37 @@ import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { identify } from '../../src/handlers/connect-slack.ts';
 import { createSlackClient } from '../../src/publisher/slack-client.ts';
+import { createLog } from '../../src/telemetry/log.ts';
 import { openHandlersScene } from '../helpers/handlers-scene.ts';
 
-const sockets = (calls: { method: string; ok: boolean }[]) =>
-  calls.filter((call) => call.method === 'apps.connections.open' && call.ok).length;
-
-test('two connections; a refresh of both, or a cut, leaves no gap in which a command is lost for long', async () => {
+test('two connections; after a refresh or a cut of both, commands work again at once', async () => {
   const { slack, connect } = await openHandlersScene();
-  const connection = await connect();
-  await vi.waitFor(() => expect(sockets(slack.sandbox.calls())).toBe(2));
+  const lines: string[] = [];
+  const log = createLog({ level: 'info', write: (line) => void lines.push(line) });
+  const connection = await connect({}, { log });
+  const ups = () => lines.filter((line) => line.includes('connected to Slack')).length;
+  await vi.waitFor(() => expect(ups()).toBe(2));
   expect(connection.connected()).toBe(true);
   for (const failure of [{ refreshSockets: true }, { dropSockets: true }]) {
-    const before = sockets(slack.sandbox.calls());
-    slack.sandbox.failures.set(failure);
-    await vi.waitFor(() => expect(sockets(slack.sandbox.calls())).toBe(before + 2), 3_000);
+    const before = ups();
     const begin = performance.now();
-    await vi.waitFor(
-      async () => expect(await slack.command('UONCALL', 'help')).toMatchObject({ ok: true }),
-      3_000,
-    );
+    slack.sandbox.failures.set(failure);
+    await vi.waitFor(() => expect(ups()).toBe(before + 2), 3_000);
     // The client's own reconnect would wait 5 s.
-    expect(performance.now() - begin).toBeLessThan(2_000);
+    expect(performance.now() - begin).toBeLessThan(2_500);
+    expect(await slack.command('UONCALL', 'help')).toMatchObject({ ok: true });
   }
+});
+
+test('a refresh while the connections are still being made is survived', async () => {
+  const { slack, connect } = await openHandlersScene();
+  await connect();
+  // At this moment only the first one is sure to be up.
+  slack.sandbox.failures.set({ refreshSockets: true });
+  await vi.waitFor(
+    async () => expect(await slack.command('UONCALL', 'help')).toMatchObject({ ok: true }),
+    3_000,
+  );
 });
 
 test('a start during an outage waits for its end, then everything works', async () => {
