@@ -61,7 +61,7 @@ test('the observer and the requester are refused, and of two approvers at once o
   expect(texts.filter((text) => text.startsWith('Approved.'))).toHaveLength(1);
   expect(texts.filter((text) => text.startsWith('Too late'))).toHaveLength(1);
 
-  await incident.untilSlot(/^mitigation:/, (message) => /^Done/.test(message.text));
+  await incident.untilSlot(/^mitigation:/, (message) => /^INC-\d+\. Done/.test(message.text));
 });
 
 test('an approval after the expiry is refused and nothing is done', async () => {
@@ -70,7 +70,7 @@ test('an approval after the expiry is refused and nothing is done', async () => 
   const asked = await incident.request('UAPPROVER');
   const expired = await incident.untilSlot(
     /^mitigation:/,
-    (message) => /^Expired/.test(message.text),
+    (message) => /^INC-\d+\. Expired/.test(message.text),
     45_000,
   );
   expect(findAction(expired, 'approve-mitigation')).toBeNull();
@@ -88,7 +88,7 @@ test('a target that went away is left alone, and the card says so', async () => 
   expect(approved.ephemeral?.text).toMatch(/^Approved/);
   const card = await incident.untilSlot(
     /^mitigation:/,
-    (message) => !/^(Waiting|Approved|Running)/.test(message.text),
+    (message) => !/^INC-\d+\. (Waiting|Approved|Running)/.test(message.text),
   );
-  expect(card.text).toMatch(/^Target changed, nothing was done/);
+  expect(card.text).toMatch(/^INC-\d+\. Target changed, nothing was done/);
 });

@@ -41,8 +41,8 @@ afterAll(async () => {
 });
 
 test.each([
-  ['idle-in-transaction', /has been idle in transaction/, /^Done/],
-  ['long-report-query', /has been running one statement/, /^Done/],
+  ['idle-in-transaction', /has been idle in transaction/, /^INC-\d+\. Done/],
+  ['long-report-query', /has been running one statement/, /^INC-\d+\. Done/],
 ])('with the queue on Redis: %s is found, approved, ended and verified', async (fault, cause, done) => {
   const incident = story(workspace);
   await incident.open(fault);
@@ -56,7 +56,7 @@ test.each([
     (message) => /recovered\./.test(message.text),
     60_000,
   );
-  expect(recovery.text).toMatch(/^Latency recovered/);
+  expect(recovery.text).toMatch(/Latency recovered\./);
   await workspace.click('UONCALL', recovery, 'resolve-incident');
   const timeline = await incident.untilSlot('timeline', (message) => /Last: Resolved/.test(message.text));
   expect(timeline.text).toMatch(/Resolved by/);

@@ -65,7 +65,7 @@ test('killed while a request waits for its approval: it can still be approved', 
   const before = await killedSessions(sandbox.debtflow.databaseUrl);
   const answer = await workspace.click('UAPPROVER', asked, 'approve-mitigation');
   expect(answer.ephemeral?.text).toMatch(/^Approved/);
-  await incident.untilSlot(/^mitigation:/, (message) => /^Done/.test(message.text));
+  await incident.untilSlot(/^mitigation:/, (message) => /^INC-\d+\. Done/.test(message.text));
   expect(await killedSessions(sandbox.debtflow.databaseUrl)).toBe(before + 1);
   await expectNothingTwice(card.ts);
 });
@@ -87,10 +87,10 @@ test.each([0, 15, 40, 90])('killed %i ms after the approval: executed at most on
   }
   const settled = await incident.untilSlot(
     /^mitigation:/,
-    (message) => /^(Done|Failed)/.test(message.text),
+    (message) => /^INC-\d+\. (Done|Failed)/.test(message.text),
     60_000,
   );
-  expect(settled.text).toMatch(/^Done/);
+  expect(settled.text).toMatch(/^INC-\d+\. Done/);
   expect(await killedSessions(sandbox.debtflow.databaseUrl)).toBe(before + 1);
   await expectNothingTwice(card.ts);
 });

@@ -74,7 +74,7 @@ describe.each([
     await page.getByTestId(`fault-${fault}`).click();
     await expect.poll(() => workspace().p95Ms(), { timeout: 30_000, interval: 100 }).toBeGreaterThan(200);
 
-    const cards = page.locator('[data-testid^="message-"]').filter({ hasText: /INC-\d+ · DebtFlow API/ });
+    const cards = page.locator('section.channel [data-testid^="message-"]').filter({ hasText: /INC-\d+ · DebtFlow API/ });
     const before = await cards.count();
     await page.getByTestId('composer').fill('/latency');
     await page.getByTestId('composer').press('Enter');
