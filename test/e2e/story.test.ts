@@ -74,7 +74,9 @@ describe.each([
     await page.getByTestId(`fault-${fault}`).click();
     await expect.poll(() => workspace().p95Ms(), { timeout: 30_000, interval: 100 }).toBeGreaterThan(200);
 
-    const cards = page.locator('section.channel [data-testid^="message-"]').filter({ hasText: /INC-\d+ · DebtFlow API/ });
+    const cards = page
+      .locator('section.channel [data-testid^="message-"]')
+      .filter({ hasText: /INC-\d+ · DebtFlow API/ });
     const before = await cards.count();
     await page.getByTestId('composer').fill('/latency');
     await page.getByTestId('composer').press('Enter');
@@ -82,8 +84,8 @@ describe.each([
     await screenshot(page, `${fault}-1-opened`);
 
     const card = cards.last();
-    await expect.poll(() => card.innerText(), { timeout: 30_000 }).toMatch(cause);
-    const text = await card.innerText();
+    await expect.poll(() => card.textContent(), { timeout: 30_000 }).toMatch(cause);
+    const text = await card.textContent();
     expect(text).toMatch(/p95 by view/);
     expect(text).toMatch(/Ruled out/);
     expect(text).toContain(ruledOut);
@@ -93,7 +95,7 @@ describe.each([
     await button('request-mitigation').first().click();
     const dialog = page.getByTestId('modal');
     await dialog.waitFor();
-    expect(await dialog.innerText()).toMatch(/Dry run/);
+    expect(await dialog.textContent()).toMatch(/Dry run/);
     await dialog.locator('textarea, input').first().fill('Payments are timing out');
     await screenshot(page, `${fault}-3-dialog`);
     await page.getByTestId('modal-submit').click();
@@ -102,7 +104,7 @@ describe.each([
     await button('approve-mitigation').click();
     await page.getByTestId('confirm-ok').click();
     await expect
-      .poll(() => page.locator('body').innerText(), { timeout: 5_000 })
+      .poll(() => page.locator('body').textContent(), { timeout: 5_000 })
       .toMatch(/You may not approve this/);
 
     await actAs('UAPPROVER');
@@ -111,15 +113,15 @@ describe.each([
     await button('approve-mitigation').click();
     await page.getByTestId('confirm-ok').click();
     const thread = page.getByTestId('thread-pane');
-    await expect.poll(() => thread.innerText(), { timeout: 30_000 }).toMatch(/Latency recovered\./);
-    expect(await thread.innerText()).toMatch(new RegExp(`Done, latency recovered: ${verb}`));
+    await expect.poll(() => thread.textContent(), { timeout: 30_000 }).toMatch(/Latency recovered\./);
+    expect(await thread.textContent()).toMatch(new RegExp(`Done, latency recovered: ${verb}`));
     await screenshot(page, `${fault}-5-recovered`);
 
     await thread.locator('[data-action-id="resolve-incident"]').last().click();
-    await expect.poll(() => card.innerText(), { timeout: 10_000 }).toMatch(/Resolved/);
-    await expect.poll(() => thread.innerText(), { timeout: 15_000 }).toMatch(/Resolved by/);
+    await expect.poll(() => card.textContent(), { timeout: 10_000 }).toMatch(/Resolved/);
+    await expect.poll(() => thread.textContent(), { timeout: 15_000 }).toMatch(/Resolved by/);
     for (const step of ['opened by', 'asked for', 'approved:', 'Done:', 'Latency recovered', 'Resolved by']) {
-      expect(await thread.innerText()).toContain(step);
+      expect(await thread.textContent()).toContain(step);
     }
     await screenshot(page, `${fault}-6-resolved`);
     expect(problems).toEqual([]);
