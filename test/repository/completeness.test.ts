@@ -11,14 +11,24 @@ const read = (...path: string[]) => readFileSync(join(ROOT, ...path), 'utf8');
 const UNITS = [
   ...Object.keys(PROBES).map((id) => ['probes', id] as const),
   ...MITIGATIONS.map((mitigation) => ['mitigations', mitigation.kind] as const),
-  ...CAUSES.map((cause) => ['diagnosis/causes', cause.id] as const),
 ];
 
 test.each(UNITS)('src/%s/%s.ts has its file and its test', (folder, id) => {
   expect(existsSync(join(ROOT, 'src', folder, `${id}.ts`))).toBe(true);
-  const tests = readdirSync(join(ROOT, 'test', folder), { recursive: true }).map(String);
-  expect(tests.filter((name) => name.startsWith(id) && name.endsWith('.test.ts'))).not.toEqual([]);
+  expect(existsSync(join(ROOT, 'test', folder, `${id}.test.ts`))).toBe(true);
 });
+
+// Causes are judged against each other, so their tests are of whole diagnoses.
+test.each(CAUSES.map((cause) => cause.id))(
+  'src/diagnosis/causes/%s.ts has its file and a test that names it',
+  (id) => {
+    expect(existsSync(join(ROOT, 'src', 'diagnosis', 'causes', `${id}.ts`))).toBe(true);
+    const tests = readdirSync(join(ROOT, 'test', 'diagnosis'), { recursive: true })
+      .map(String)
+      .filter((name) => name.endsWith('.test.ts'));
+    expect(tests.filter((name) => read('test', 'diagnosis', name).includes(`'${id}'`))).not.toEqual([]);
+  },
+);
 
 test('ids are unique', () => {
   for (const ids of [Object.values(PROBES).map((one) => one.id), CAUSES.map((one) => one.id)]) {
