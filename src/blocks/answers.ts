@@ -67,6 +67,11 @@ export function openedText(incident: Incident, title: string, opened: boolean): 
 }
 
 /** What `/latency` can do. */
+/** The private answer to `/latency` while the bot's own store takes its time. */
+export function stillOpeningText(title: string): string {
+  return `Opening an incident of ${escapeText(title)}; the bot's own database is slow to answer. \`/latency status\` tells when it is open.`;
+}
+
 export function helpText(services: { id: string; title: string }[]): string {
   const names = services.slice(0, MAX_SERVICES).map(({ id, title }) => `\`${id}\` (${escapeText(title)})`);
   const more = services.length > MAX_SERVICES ? `, and ${services.length - MAX_SERVICES} more` : '';

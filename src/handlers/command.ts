@@ -1,10 +1,11 @@
 import type { AllMiddlewareArgs, SlackCommandMiddlewareArgs } from '@slack/bolt';
-import { helpText, openedText } from '../blocks/answers.ts';
+import { helpText, openedText, stillOpeningText } from '../blocks/answers.ts';
 import { statusText } from '../blocks/status.ts';
 import type { IncidentDeps } from '../incidents/deps.ts';
 import { openIncident } from '../incidents/open-incident.ts';
 import { startRun } from '../incidents/run.ts';
 import { recentIncidents } from '../store/incidents.ts';
+import { inTime } from './in-time.ts';
 
 type Args = SlackCommandMiddlewareArgs & AllMiddlewareArgs;
 
@@ -23,14 +24,18 @@ export async function onLatencyCommand(deps: IncidentDeps, { ack, command }: Arg
         : `There is no service or command \`${word.replace(/[^\w-]/g, '')}\`.\n`;
     return privately(ack, `${why}${helpText(services)}`);
   }
-  const { incident, opened } = await openIncident(deps, {
+  const opening = openIncident(deps, {
     service: service.id,
     channel: command.channel_id,
     source: 'slash-command',
     title: `/latency by ${command.user_name}`,
     actor: command.user_id,
   });
-  await privately(ack, openedText(incident, service.title, opened));
+  const { value, acknowledged } = await inTime(opening, () =>
+    privately(ack, stillOpeningText(service.title)),
+  );
+  const { incident, opened } = value;
+  if (!acknowledged) await privately(ack, openedText(incident, service.title, opened));
   await startRun(deps, incident, { kind: 'triage', requestedBy: command.user_id, mitigationId: null });
 }
 
