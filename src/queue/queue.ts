@@ -1,10 +1,11 @@
+import type { FlowJob } from 'bullmq';
 import type { Logger } from 'pino';
 import type { Bell, IncidentDeps } from '../incidents/deps.ts';
 import { executeMitigation } from '../incidents/mitigate.ts';
 import { closeRun, performProbe } from '../incidents/run.ts';
 import { sweep } from '../incidents/sweep.ts';
 import type { JobData, QueueBackend } from './backend.ts';
-import { withDeadline } from './deadline.ts';
+import { closeWithin, renewed } from './renewed.ts';
 
 const SWEEP_INTERVAL_MS = 2_000;
 const CLOSE_DEADLINE_MS = 2_000;
@@ -22,45 +23,47 @@ export interface Producer extends Bell {
 
 /** The ringing side of the queue. */
 export function openProducer(backend: QueueBackend, log: Logger): Producer {
-  const flows = backend.flows();
-  const runs = backend.queue('runs');
-  const actions = backend.queue('actions');
   const onError = (err: Error) => log.error({ err }, 'queue');
-  flows.on('error', onError);
-  runs.on('error', onError);
-  actions.on('error', onError);
+  const listening = <T extends { on(event: 'error', listener: (err: Error) => void): unknown }>(
+    object: T,
+  ): T => {
+    object.on('error', onError);
+    return object;
+  };
+  const flows = renewed(() => listening(backend.flows()), log);
+  const runs = renewed(() => listening(backend.queue('runs')), log);
+  const actions = renewed(() => listening(backend.queue('actions')), log);
   return {
     async run(runId, ring, probeIds) {
-      // One parent per run, one child per probe; a probe that fails or is late never holds the rest.
-      const flow = flows.add({
-        name: 'diagnose',
-        queueName: 'runs',
-        data: { runId },
-        opts: { jobId: `run-${runId}-${ring}`, ...REMOVE },
-        children: probeIds.map((probeId) => ({
-          name: probeId,
-          queueName: 'probes',
-          data: { runId, probeId },
-          opts: { jobId: `probe-${runId}-${ring}-${probeId}`, ignoreDependencyOnFailure: true, ...REMOVE },
-        })),
-      });
-      await withDeadline(flow, RING_DEADLINE_MS);
+      await flows.use(RING_DEADLINE_MS, (flow) => flow.add(runFlow(runId, ring, probeIds)));
     },
     async action(mitigationId) {
       // No id of its own: a job that died with its worker would keep the next ring out until its lock expires. A
       // ring too many finds the mitigation claimed.
-      await withDeadline(actions.add('execute', { mitigationId }, REMOVE), RING_DEADLINE_MS);
+      await actions.use(RING_DEADLINE_MS, (queue) => queue.add('execute', { mitigationId }, REMOVE));
     },
     async ping() {
-      await withDeadline(runs.getJobCounts('waiting'), RING_DEADLINE_MS);
+      await runs.use(RING_DEADLINE_MS, (queue) => queue.getJobCounts('waiting'));
     },
     async close() {
-      const closing = Promise.all([flows.close(), runs.close(), actions.close()]);
-      await withDeadline(closing, PRODUCER_CLOSE_DEADLINE_MS).catch((err) => {
-        // There is nothing to lose: every ring is awaited by whoever rings.
-        log.warn({ err }, 'closing the queue');
-      });
+      await Promise.all([flows, runs, actions].map((object) => object.close(PRODUCER_CLOSE_DEADLINE_MS)));
     },
+  };
+}
+
+/** One parent per run, one child per probe; a probe that fails or is late never holds the rest. */
+function runFlow(runId: number, ring: number, probeIds: string[]): FlowJob {
+  return {
+    name: 'diagnose',
+    queueName: 'runs',
+    data: { runId },
+    opts: { jobId: `run-${runId}-${ring}`, ...REMOVE },
+    children: probeIds.map((probeId) => ({
+      name: probeId,
+      queueName: 'probes',
+      data: { runId, probeId },
+      opts: { jobId: `probe-${runId}-${ring}-${probeId}`, ignoreDependencyOnFailure: true, ...REMOVE },
+    })),
   };
 }
 
@@ -88,7 +91,8 @@ export function startWorkers(backend: QueueBackend, deps: IncidentDeps): Workers
   return {
     async close() {
       await sweeping.stop();
-      await Promise.all(workers.map((worker) => closeWithin(worker, CLOSE_DEADLINE_MS)));
+      // A job that is cut off is found again by its row.
+      await Promise.all(workers.map((worker) => closeWithin(worker, CLOSE_DEADLINE_MS, log)));
     },
   };
 }
@@ -126,13 +130,4 @@ function startSweep(deps: IncidentDeps): { stop(): Promise<void> } {
       await current;
     },
   };
-}
-
-/** Waits for the jobs under way, but not for ever: a job that is cut off is found again by its row. */
-async function closeWithin(worker: { close(force?: boolean): Promise<void> }, ms: number): Promise<void> {
-  const polite = worker.close();
-  const late = new Promise<'late'>((done) => setTimeout(() => done('late'), ms).unref());
-  if ((await Promise.race([polite, late])) === 'late') {
-    await Promise.race([worker.close(true), new Promise((done) => setTimeout(done, 500).unref())]);
-  }
 }

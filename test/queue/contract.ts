@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { decideMitigation } from '../../src/incidents/decide.ts';
 import type { IncidentDeps } from '../../src/incidents/deps.ts';
 import { startRun } from '../../src/incidents/run.ts';
+import { sweep } from '../../src/incidents/sweep.ts';
 import { PROBES } from '../../src/probes/index.ts';
 import type { QueueBackend } from '../../src/queue/backend.ts';
 import { openProducer, type Producer, startWorkers, type Workers } from '../../src/queue/queue.ts';
@@ -27,6 +28,9 @@ const PROBE_IDS = Object.keys(PROBES);
 const TRIAGE = { kind: 'triage', requestedBy: ASKER, mitigationId: null } as const;
 /** Jobs wait for nothing longer than a probe's window, a worker's start and a busy machine. */
 const SOON = { timeout: 12_000, interval: 30 };
+
+/** A client that never answers. */
+const never = () => new Promise<never>(() => undefined);
 
 /** What the bot expects of its queue, on either back end. */
 export function queueContract(openServer: () => Promise<QueueServer>): void {
@@ -261,7 +265,7 @@ export function queueContract(openServer: () => Promise<QueueServer>): void {
         ...deps,
         targets: () => {
           looks += 1;
-          return new Promise(() => undefined) as never;
+          return { postgres: { canAct: true, open: never, query: never, act: never, close: never } };
         },
       });
       await vi.waitFor(() => expect(looks).toBeGreaterThan(0), SOON);
@@ -271,6 +275,35 @@ export function queueContract(openServer: () => Promise<QueueServer>): void {
       expect((await findRun(world.db, run.id))?.state).toBe('running');
     });
   });
+
+  test('a server that was away for a while: what was started meanwhile is done when it is back', async () => {
+    work();
+    // The outage comes in the middle of ordinary work, not while the workers still start.
+    const before = await started(await world.openIncident());
+    await finished(before);
+    await proxy.cut();
+    const incident = await world.openIncident();
+    const run = await started(incident);
+    const { mitigation, decision } = await approved();
+    await decideMitigation(deps, decision);
+    await expect
+      .poll(
+        () =>
+          producer.ping().then(
+            () => 'there',
+            () => 'away',
+          ),
+        SOON,
+      )
+      .toBe('away');
+    await proxy.restore();
+    await carriedOut(mitigation);
+    // Its bell was lost; a sweep that starts does not wait for the silence to last.
+    await sweep(deps, { starting: true });
+    await finished(run);
+    expect(looks).toBe(2 * PROBE_IDS.length + 1);
+    expect(await timelineOf(world, incident.id)).toEqual(['opened', 'run-started', 'diagnosed']);
+  }, 40_000);
 
   test('a server that is not there at the start is said so', async () => {
     await proxy.cut();

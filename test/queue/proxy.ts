@@ -6,6 +6,8 @@ export interface TcpProxy {
   url: string;
   /** Every connection breaks, and new ones are refused. */
   cut(): Promise<void>;
+  /** Undoes a cut. */
+  restore(): Promise<void>;
   /** Connections stay and new ones are accepted, but nothing gets through: a server that hangs. */
   freeze(): void;
   close(): Promise<void>;
@@ -35,7 +37,8 @@ export async function proxyTo(serverUrl: string): Promise<TcpProxy> {
       from.on('close', () => to.destroy());
     }
   });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const listen = (port: number) => new Promise<void>((done) => server.listen(port, '127.0.0.1', done));
+  await listen(0);
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   const url = new URL(serverUrl);
@@ -48,6 +51,7 @@ export async function proxyTo(serverUrl: string): Promise<TcpProxy> {
   return {
     url: url.href,
     cut,
+    restore: () => listen(address.port),
     freeze() {
       frozen = true;
     },
