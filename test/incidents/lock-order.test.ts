@@ -2,11 +2,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decideMitigation } from '../../src/incidents/decide.ts';
 import { resolveIncident } from '../../src/incidents/lead.ts';
 import { executeMitigation } from '../../src/incidents/mitigate.ts';
-import { closeRun, startRun } from '../../src/incidents/run.ts';
+import { closeRun, performProbe, startRun } from '../../src/incidents/run.ts';
 import { sweep } from '../../src/incidents/sweep.ts';
+import { PROBES } from '../../src/probes/index.ts';
 import { firstBrokenLink } from '../../src/store/audit.ts';
 import { idleInTransaction, now, offer, request } from './offers.ts';
 import { APPROVERS, ASKER, createWorld, type World } from './world.ts';
+
+const signal = new AbortController().signal;
 
 let world: World;
 beforeAll(async () => {
@@ -42,6 +45,9 @@ test('people, runs and sweeps that meet on the same rows wait for each other, an
     );
     await Promise.all([
       ...decisions,
+      ...Object.keys(PROBES).map((id) =>
+        performProbe({ ...world.deps, targets: () => ({}) }, run.id, id, signal),
+      ),
       closeRun(world.deps, run.id),
       sweep(world.deps, { starting: true }),
       ...asked.map(({ id }) => executeMitigation({ ...world.deps, targets: () => ({}) }, id)),

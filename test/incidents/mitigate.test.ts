@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { IncidentDeps } from '../../src/incidents/deps.ts';
 import { executeMitigation, settleInterrupted } from '../../src/incidents/mitigate.ts';
+import { firstBrokenLink } from '../../src/store/audit.ts';
 import {
   claimMitigation,
   type MitigationRow,
@@ -107,6 +108,7 @@ describe('carried out', () => {
     ]);
     await execute(row);
     expect(acts).toBe(1);
+    expect(await firstBrokenLink(world.db)).toBeNull();
   });
 
   test('cancel: the statement ends once, the session stays', async () => {

@@ -75,6 +75,13 @@ test.each([
   ['the kind beside the body', `update audit set kind = 'mitigation.deny' where seq = 4`, 4],
   ['the subject beside the body', `update audit set subject = 'mitigation:7' where seq = 4`, 4],
   ['the time', `update audit set at = at - interval '1 microsecond' where seq = 5`, 5],
+  ['the hash of the row before', `update audit set prev = '\\x00' where seq = 4`, 4],
+  [
+    'a forged row that leaves out a number',
+    `insert into audit select 8, at, actor, kind, subject, body, hash, sha256(hash || convert_to('8' || body, 'utf8'))
+       from audit where seq = 6`,
+    7,
+  ],
   ['a deleted row', 'delete from audit where seq = 2', 2],
   ['the deleted first row', 'delete from audit where seq = 1', 1],
   [
