@@ -34,8 +34,10 @@ export function cardMessage(view: IncidentView, options: { charts: boolean }): R
   const diagnosis = newestDiagnosis(view);
   const title = titleOf(view, diagnosis);
   const triage = view.runs.findLast((run) => run.kind === 'triage');
-  const body: MessageBlock[] = [header(title), fields(facts(view, diagnosis))];
+  const body: MessageBlock[] = [header(title), fields(facts(view))];
   if (triage?.state === 'running') body.push(section(progress(triage, view.reports)));
+  else if (triage?.state === 'abandoned')
+    body.push(section('The last run could not be finished. Look again.'));
   else if (!diagnosis && incident.state !== 'resolved') body.push(section('Looking where the time goes.'));
   if (diagnosis) body.push(...causeBlocks(diagnosis));
   const asked = askedFor(view);
@@ -61,10 +63,12 @@ function titleOf({ incident, service }: IncidentView, diagnosis: Diagnosis | nul
   return diagnosis?.verdict === 'healthy' ? `${name}: nothing wrong found` : `${name} is slow`;
 }
 
-function facts(view: IncidentView, diagnosis: Diagnosis | null): string[] {
+function facts(view: IncidentView): string[] {
   const { incident, service } = view;
-  const now = view.runs.findLast((run) => run.diagnosis !== null)?.diagnosis?.scope.p95Ms ?? null;
-  const errors = diagnosis?.scope.errorRate ?? null;
+  // A look at recovery is newer than the diagnosis.
+  const measured = view.runs.findLast((run) => run.diagnosis !== null)?.diagnosis?.scope;
+  const now = measured?.p95Ms ?? null;
+  const errors = measured?.errorRate ?? null;
   const objective = milliseconds(service.thresholds.baselineP95Ms);
   const why = incident.severityReason ? ` (${escapeText(clip(incident.severityReason, 200))})` : '';
   return [

@@ -47,6 +47,7 @@ export function timelineLine(entry: TimelineEntry): string {
     opened: `Incident opened by ${actor}: ${text('title')}`,
     joined: `Trigger joined, by ${actor}: ${text('title')}`,
     'run-started': `Run ${text('runId')} of the runbook started by ${actor}`,
+    'run-abandoned': `Run ${text('runId')} could not be finished and was given up`,
     diagnosed: `Diagnosis: ${text('summary', 400) || text('verdict')}${p95}`,
     'lead-taken': `${actor} leads`,
     requested: `${actor} asked for: ${text('title')}. Reason: ${text('reason')}`,

@@ -3,6 +3,7 @@ import { validateMessage, validateView } from '../../sandbox/slack/validate/inde
 import { homeView } from '../../src/blocks/home.ts';
 import { refusedDialog, requestDialog } from '../../src/blocks/request-dialog.ts';
 import { slotsOf } from '../../src/blocks/slots.ts';
+import { percent } from '../../src/blocks/text.ts';
 import { STAGES } from '../fixtures/incident-stages.ts';
 import { mitigation, view } from '../fixtures/incident-view.ts';
 import { wordsOf } from '../helpers/block-text.ts';
@@ -96,6 +97,16 @@ test('buttons are there only while they can do something', () => {
   const over = { ...stage('requested'), incident: stage('resolved').incident };
   const slots = slotsOf(over, { charts: true });
   expect(JSON.stringify(slots)).not.toContain('approve-mitigation');
+});
+
+test('a run that was given up says so, and errors are those of the newest look', () => {
+  expect(wordsOf(slot('abandoned', 'card').blocks)).toContain(
+    'The last run could not be finished. Look again.',
+  );
+  const verified = stage('verified');
+  const last = verified.runs.findLast((one) => one.diagnosis !== null)?.diagnosis;
+  const shown = wordsOf(slot('verified', 'card').blocks);
+  expect(shown).toContain(`${percent(last?.scope.errorRate ?? Number.NaN)} of requests`);
 });
 
 test('two offers of one kind can be told apart', () => {
