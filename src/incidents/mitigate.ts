@@ -4,7 +4,7 @@ import { userMessageOf } from '../errors.ts';
 import type { MitigationContext, Verification } from '../mitigations/mitigation.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Db } from '../store/database.ts';
-import { inIncident } from '../store/incidents.ts';
+import { findIncident, inIncident } from '../store/incidents.ts';
 import {
   approvalsOf,
   claimMitigation,
@@ -17,6 +17,7 @@ import { addTimeline } from '../store/timeline.ts';
 import { type IncidentDeps, serviceOf } from './deps.ts';
 import { groupsOfPolicy, mayDecide } from './policy.ts';
 import { budgetRefusal, mitigationOf } from './request.ts';
+import { startRun } from './run.ts';
 
 /** Limit of the acting statement and of the look that follows it. */
 export const EXECUTE_DEADLINE_MS = 6_000;
@@ -81,7 +82,9 @@ export async function settleInterrupted(deps: IncidentDeps, row: MitigationRow):
     );
     return;
   }
-  await finish(deps, row, outcomeOf(verification), verification.detail);
+  const outcome = outcomeOf(verification);
+  const cutOff = `it was cut off before it took effect, and is not repeated (${verification.detail})`;
+  await finish(deps, row, outcome, outcome === 'failed' ? cutOff : verification.detail);
 }
 
 function markInterrupted(deps: IncidentDeps, row: MitigationRow): Promise<boolean> {
@@ -168,12 +171,20 @@ async function finish(
 ): Promise<void> {
   const { claim: holder } = row;
   if (!holder) return;
-  await inIncident(deps.db, row.incidentId, async (db) => {
-    const recorded = await recordOutcome(db, row.id, holder, outcome, detail, FIRST_CHECK_MS);
-    if (!recorded) return;
+  const recorded = await inIncident(deps.db, row.incidentId, async (db) => {
+    if (!(await recordOutcome(db, row.id, holder, outcome, detail, FIRST_CHECK_MS))) return false;
     await addTimeline(db, row.incidentId, outcome, 'latency-bot', { ...about(row), detail });
     await appendAudit(db, auditOf(row, outcome, {}));
+    return true;
   });
+  if (recorded && (outcome === 'failed' || outcome === 'target-changed')) await lookAgain(deps, row);
+}
+
+/** What did not take place needs a fresh offer, and that a fresh look; nothing is asked for or done by it. */
+async function lookAgain(deps: IncidentDeps, row: MitigationRow): Promise<void> {
+  const incident = await findIncident(deps.db, row.incidentId);
+  if (incident)
+    await startRun(deps, incident, { kind: 'triage', requestedBy: 'latency-bot', mitigationId: null });
 }
 
 function outcomeOf(verification: Verification): Outcome {

@@ -8,7 +8,7 @@ import {
   temporaryDirectory,
 } from './helpers/processes.ts';
 import { cleanUp, story } from './helpers/story.ts';
-import { findAction, slotOf, type Workspace, workspaceAt } from './helpers/workspace.ts';
+import { findAction, type SlackMessage, slotOf, type Workspace, workspaceAt } from './helpers/workspace.ts';
 
 const FAULT = 'idle-in-transaction';
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -70,8 +70,8 @@ test('killed while a request waits for its approval: it can still be approved', 
   await expectNothingTwice(card.ts);
 });
 
-// From before the claim to after the outcome: wherever the kill falls, at most one termination and a true card.
-test.each([0, 15, 40, 90])('killed %i ms after the approval: executed at most once', async (delayMs) => {
+// From before the claim to after the outcome: wherever the kill falls, one termination in all and a true card.
+test.each([0, 15, 40, 90])('killed %i ms after the approval: executed once', async (delayMs) => {
   const incident = story(workspace);
   const card = await incident.open(FAULT);
   const asked = await incident.request('UONCALL');
@@ -80,17 +80,24 @@ test.each([0, 15, 40, 90])('killed %i ms after the approval: executed at most on
   await new Promise((done) => setTimeout(done, delayMs));
   await crashAndRestart();
   const answer = await clicked;
-  const stillWaiting = (await incident.slot(/^mitigation:/)) ?? asked;
+  const stillWaiting = (await incident.slot(slotOf(asked))) ?? asked;
   // Killed before the approval was recorded: the user was told of the failure and clicks again.
   if (!answer.ok && findAction(stillWaiting, 'approve-mitigation')) {
     await workspace.click('UAPPROVER', stillWaiting, 'approve-mitigation');
   }
-  const settled = await incident.untilSlot(
-    /^mitigation:/,
-    (message) => /^INC-\d+\. (Done|Failed)/.test(message.text),
-    60_000,
-  );
-  expect(settled.text).toMatch(/^INC-\d+\. Done/);
+  const settled = await incident.untilSlot(slotOf(asked), ended, 60_000);
+  if (/\. Failed/.test(settled.text)) {
+    // Killed between the claim and the effect: never repeated. The bot looked again; people ask and approve anew.
+    expect(settled.text).toMatch(/cut off before it took effect, and is not repeated/);
+    expect(await killedSessions(sandbox.debtflow.databaseUrl)).toBe(before);
+    const anew = await incident.request('UONCALL');
+    await workspace.click('UAPPROVER', anew, 'approve-mitigation');
+    await incident.untilSlot(slotOf(anew), (message) => /^INC-\d+\. Done/.test(message.text));
+  }
   expect(await killedSessions(sandbox.debtflow.databaseUrl)).toBe(before + 1);
   await expectNothingTwice(card.ts);
 });
+
+function ended(message: SlackMessage): boolean {
+  return /^INC-\d+\. (Done|Failed)/.test(message.text);
+}

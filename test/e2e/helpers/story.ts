@@ -7,6 +7,7 @@ export interface Story {
   open(fault: string): Promise<SlackMessage>;
   /** The newest state of the card. */
   card(): Promise<SlackMessage>;
+  /** The newest message of the slot. */
   slot(name: string | RegExp): Promise<SlackMessage | undefined>;
   untilSlot(
     name: string | RegExp,
@@ -41,7 +42,7 @@ export function story(workspace: Workspace): Story {
       return card;
     },
     async slot(name) {
-      return (await workspace.thread(cardTs)).find((message) =>
+      return (await workspace.thread(cardTs)).findLast((message) =>
         typeof name === 'string' ? slotOf(message) === name : name.test(slotOf(message)),
       );
     },
