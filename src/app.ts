@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { stringify } from 'yaml';
 import { parseConfig } from './config/load.ts';
 import { sandboxServices, sandboxSlack } from './config/sandbox.ts';
 import type { Config, NamedService } from './config/schema.ts';
@@ -181,7 +182,10 @@ async function openSandbox(
   stops.push(() => sandbox.close());
   if (options.config.services) return options.config.services;
   if (!sandbox.debtflow) throw new BotError('internal', 'starting DebtFlow');
-  return parseConfig({ services: sandboxServices(sandbox.debtflow) }, {}, 'the sandbox').services;
+  const services = sandboxServices(sandbox.debtflow);
+  // So that `latency-bot diagnose --config` can look at the same DebtFlow from another terminal.
+  await writeFile(join(stateDir, 'sandbox.yml'), stringify({ services }), { mode: 0o600 });
+  return parseConfig({ services }, {}, 'the sandbox').services;
 }
 
 function noServices(): never {

@@ -5,6 +5,8 @@ import { type Bucket, histogramQuantile } from './quantile.ts';
 /** Fewer completed requests than this, and a p95 would be one request's latency. */
 const MIN_FOR_P95 = 20;
 const MIN_FOR_P99 = 100;
+/** By view fewer have to do: a view that is called seldom and slowly must not be missing from the picture. */
+const MIN_FOR_P95_OF_VIEW = 5;
 const MAX_VIEWS = 200;
 
 /** The counters of one scrape that say something about latency; keyed so that two scrapes can be subtracted. */
@@ -97,10 +99,10 @@ function isNoise(view: string): boolean {
 const ms = (seconds: number | undefined): number | null => (seconds === undefined ? null : seconds * 1_000);
 
 /** Quantiles and rates of one entry of a difference. */
-export function measured(entry: Summed, windowMs: number): MeasuredLatency {
+export function measured(entry: Summed, windowMs: number, minForP95 = MIN_FOR_P95): MeasuredLatency {
   const buckets: Bucket[] = [...entry.buckets];
-  const p95 = entry.count >= MIN_FOR_P95 ? histogramQuantile(0.95, buckets) : null;
-  const p50 = entry.count >= MIN_FOR_P95 ? histogramQuantile(0.5, buckets) : null;
+  const p95 = entry.count >= minForP95 ? histogramQuantile(0.95, buckets) : null;
+  const p50 = entry.count >= minForP95 ? histogramQuantile(0.5, buckets) : null;
   const p99 = entry.count >= MIN_FOR_P99 ? histogramQuantile(0.99, buckets) : null;
   return {
     p50Ms: ms(p50?.value),
@@ -123,5 +125,7 @@ export function measuredViews(
     .filter(([view, entry]) => view !== '' && entry.count > 0)
     .sort(([, a], [, b]) => b.sum - a.sum)
     .slice(0, MAX_VIEWS);
-  return Object.fromEntries(busiest.map(([view, entry]) => [view, measured(entry, windowMs)]));
+  return Object.fromEntries(
+    busiest.map(([view, entry]) => [view, measured(entry, windowMs, MIN_FOR_P95_OF_VIEW)]),
+  );
 }

@@ -50,6 +50,24 @@ test('only what happened between the two scrapes counts', async () => {
   expect(window.inFlight).toBeCloseTo((150 * 0.04 + 100 + 0.08) / (window.windowMs / 1_000), 5);
 });
 
+test('a view that is called seldom and slowly has its p95 all the same', async () => {
+  const api = fakeMetrics();
+  api.serve('account-list', 0.04);
+  let scrape = 0;
+  const metrics = await source(() => {
+    scrape += 1;
+    if (scrape === 2) {
+      api.serve('account-list', 0.04, 100);
+      api.serve('analytics-summary', 0.4, 8);
+      api.serve('activity-list', 0.4, 4);
+    }
+    return api.text();
+  });
+  const { byView } = await metrics.latency(200, signal());
+  expect(byView['analytics-summary']?.p95Ms).toBeGreaterThan(250);
+  expect(byView['activity-list']).toMatchObject({ completed: 4, p95Ms: null });
+});
+
 test('few requests are counted, but give no p95', async () => {
   const api = fakeMetrics();
   api.serve('account-list', 0.04);
