@@ -12,6 +12,8 @@ import { type Row, table } from './statistics.ts';
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '10' } } });
 const ROUNDS = Number(values.rounds);
 const WINDOW_MS = 3_000;
+/** Incidents without a pause would measure Slack's limit of one post a second and channel. */
+const PAUSE_MS = 6_000;
 
 const directory = await temporaryDirectory();
 const port = await freePort();
@@ -84,6 +86,7 @@ try {
   for (let round = 0; round < ROUNDS; round++) {
     posts.push(await timed(barePost));
     incidents.push(await incident());
+    await new Promise((done) => setTimeout(done, PAUSE_MS));
   }
   const rows: Row[] = [
     { name: 'npm start to ready, first time', samplesMs: [cold] },
