@@ -56,3 +56,7 @@ export function ledgerChart(
     charts,
   );
 }
+
+export function placeName(place: Place): string {
+  return PLACE_NAMES[place];
+}

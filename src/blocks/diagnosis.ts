@@ -2,7 +2,7 @@ import type { Cause, Diagnosis } from '../diagnosis/diagnosis.ts';
 import type { IncidentView } from '../incidents/view.ts';
 import type { Run } from '../store/runs.ts';
 import { offersOf, requestButton } from './card.ts';
-import { ledgerChart } from './charts.ts';
+import { ledgerChart, placeName } from './charts.ts';
 import {
   actions,
   bullets,
@@ -85,7 +85,11 @@ function ledgerNote(diagnosis: Diagnosis): string {
     ledger.fromCompletions !== null && ledger.fromStates !== null
       ? ` (${ledger.fromCompletions.toFixed(1)} counted from completed requests, ${ledger.fromStates.toFixed(1)} seen busy in the database)`
       : '';
-  const blind = ledger.blind.map(({ reason }) => `*Not seen:* ${escapeText(clip(reason, 200))}`);
+  const reasons = [...new Set(ledger.blind.map(({ reason }) => reason))];
+  const blind = reasons.map((reason) => {
+    const places = ledger.blind.filter((one) => one.reason === reason).map(({ place }) => placeName(place));
+    return `*Not seen:* ${places.join(', ')} (${escapeText(clip(reason, 200))})`;
+  });
   const total = `${ledger.totalInFlight.toFixed(1)} requests in flight on average${both}.`;
   return joinLines([total, ...blind], LIMITS.field);
 }

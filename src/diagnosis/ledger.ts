@@ -4,13 +4,7 @@ import type { Facts } from './facts.ts';
 /** Writing to the log is I/O, though PostgreSQL counts it among its light-weight locks. */
 const IO_LWLOCKS = new Set(['WALWrite', 'WALSync', 'WALInsert']);
 
-const NOT_MEASURED: [Place, string][] = [
-  ['worker-queue', 'worker queue'],
-  ['pool-wait', 'waiting for a pooled connection'],
-  ['redis', 'Redis'],
-  ['app-cpu', 'CPU of the application'],
-  ['outside', 'calls to other systems'],
-];
+const NOT_MEASURED: Place[] = ['worker-queue', 'pool-wait', 'redis', 'app-cpu', 'outside'];
 
 /** Splits the average number of requests in flight over the places where they were (design, section 2). */
 export function buildLedger(facts: Facts): Ledger {
@@ -65,14 +59,11 @@ function placeOf(waitType: string, event: string): Place {
 }
 
 function blindPlaces(facts: Facts): Ledger['blind'] {
-  const blind = NOT_MEASURED.map(([place, name]) => ({ place, reason: `${name}: not measured by this run` }));
+  const blind = NOT_MEASURED.map((place) => ({ place, reason: 'not measured by this run' }));
   if (facts.reports['active-queries']) return blind;
   const { reason } = facts.missing('active-queries');
-  blind.push(
-    { place: 'db-io', reason: `database I/O: ${reason}` },
-    { place: 'db-cpu', reason: `database CPU: ${reason}` },
-  );
-  if (!facts.reports['lock-tree']) blind.push({ place: 'lock-wait', reason: `lock waits: ${reason}` });
+  blind.push({ place: 'db-io', reason }, { place: 'db-cpu', reason });
+  if (!facts.reports['lock-tree']) blind.push({ place: 'lock-wait', reason });
   return blind;
 }
 
