@@ -98,7 +98,7 @@ export function readManifest(file = join(packageRoot(), 'manifest.yml')): Manife
   };
 }
 
-/** Works from the sources and from `dist/` alike. */
+/** The folder with package.json. */
 function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);

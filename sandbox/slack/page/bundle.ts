@@ -31,7 +31,7 @@ const themedCharts: Plugin = {
   },
 };
 
-/** The folder with package.json: the page is bundled from its sources, also when this file runs from `dist/`. */
+/** The folder with package.json: the page is bundled from its sources. */
 function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) {
