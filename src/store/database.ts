@@ -81,6 +81,11 @@ function storing(connection: pg.Pool | pg.ClientBase): Db {
 async function transaction<T>(pool: pg.Pool, work: (db: Db) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
+  // The pool listens on idle connections only; a loss nobody listens for would end the process.
+  const lost = (error: Error) => {
+    broken = error;
+  };
+  client.on('error', lost);
   try {
     await client.query('begin');
     const result = await work(storing(client));
@@ -92,6 +97,7 @@ async function transaction<T>(pool: pg.Pool, work: (db: Db) => Promise<T>): Prom
     });
     throw error;
   } finally {
+    client.off('error', lost);
     client.release(broken);
   }
 }

@@ -46,6 +46,26 @@ test('a transaction that throws leaves no trace, and its connection is usable ag
   expect(await db.transaction(async (tx) => (await tx.query('insert into t values (2)')).rowCount)).toBe(1);
 });
 
+test('a connection lost inside a transaction fails that transaction only', async () => {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => unhandled.push(error);
+  process.on('uncaughtException', note);
+  try {
+    const lost = db.transaction(async (tx) => {
+      const { rows } = await tx.query<{ pid: number }>('select pg_backend_pid() as pid');
+      await store.query(`select pg_terminate_backend(${rows[0]?.pid}, 5000)`);
+      const answer = () => tx.query('select 1').then(String, () => 'lost');
+      await expect.poll(answer).toBe('lost');
+      await tx.query('select 2');
+    });
+    await expect(lost).rejects.toThrow();
+    expect(await db.transaction(async (tx) => (await tx.query('select 3')).rowCount)).toBe(1);
+  } finally {
+    process.off('uncaughtException', note);
+  }
+  expect(unhandled).toEqual([]);
+});
+
 test('bigint comes as a number', async () => {
   expect((await db.query<{ n: number }>('select 9007199254740991::bigint as n')).rows[0]?.n).toBe(
     Number.MAX_SAFE_INTEGER,
