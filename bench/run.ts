@@ -35,7 +35,9 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 }
 
 async function start(): Promise<Running> {
-  const running = run(['src/cli.ts', 'start', '--state-dir', directory.path], { PORT: String(port) });
+  const running = run(['bin/latency-bot.mjs', 'start', '--state-dir', directory.path], {
+    PORT: String(port),
+  });
   await untilPrinted(running, /^ready /m, 120_000);
   return running;
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,16 +9,15 @@ import { stringify } from 'yaml';
 import { parseConfig } from './config/load.ts';
 import { sandboxServices, sandboxSlack } from './config/sandbox.ts';
 import type { Config, NamedService } from './config/schema.ts';
-import { startEmbeddedPostgres, stopLeftBehind } from './embedded-postgres/embedded-postgres.ts';
 import { BotError } from './errors.ts';
 import { connectSlack, identify, type SlackConnection } from './handlers/connect-slack.ts';
 import { slackPeople } from './handlers/people.ts';
 import type { IncidentDeps } from './incidents/deps.ts';
+import { openStore } from './open-store.ts';
 import { startPublisher } from './publisher/publisher.ts';
 import { createSlackClient, PEOPLE_TIMEOUT_MS } from './publisher/slack-client.ts';
 import { postgresBackend, redisBackend } from './queue/backend.ts';
 import { openProducer, startWorkers } from './queue/queue.ts';
-import { type Database, migrate, openDatabase, reserve } from './store/database.ts';
 import { type OpenTargets, openTargets } from './targets/targets.ts';
 import { registerHealth } from './telemetry/health.ts';
 
@@ -43,38 +42,51 @@ export interface App {
 type Stop = () => Promise<unknown>;
 
 /** A part that does not end in time is left behind: the parts below it still have to be stopped. */
-const STOP_DEADLINE_MS = 1_500;
+const STOP_DEADLINE_MS = 1_000;
+/** The sandbox ends beside the rest, and may take longer: faults are taken back, an API and a database stop. */
+const SANDBOX_STOP_DEADLINE_MS = 3_800;
 
 /** Builds and starts everything; when a part does not start, what was started before it is stopped again. */
 export async function startApp(options: AppOptions): Promise<App> {
   const stops: Stop[] = [];
+  const beside: Stop[] = [];
+  const end = async (stop: Stop, ms: number) => {
+    await Promise.race([stop(), sleep(ms, undefined, { ref: false })]).catch((err) =>
+      options.log.error({ err }, 'stopping'),
+    );
+  };
   const close = async () => {
-    for (let stop = stops.pop(); stop; stop = stops.pop()) {
-      const late = sleep(STOP_DEADLINE_MS, undefined, { ref: false });
-      await Promise.race([stop(), late]).catch((err) => options.log.error({ err }, 'stopping'));
-    }
+    const ending = beside.splice(0).map((stop) => end(stop, SANDBOX_STOP_DEADLINE_MS));
+    for (let stop = stops.pop(); stop; stop = stops.pop()) await end(stop, STOP_DEADLINE_MS);
+    await Promise.all(ending);
   };
   try {
-    return { url: await start(options, stops), close };
+    return { url: await start(options, stops, beside), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function start(options: AppOptions, stops: Stop[]): Promise<string> {
+async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promise<string> {
   const { log, progress, signal } = options;
   const stateDir = resolve(options.stateDir);
   const server = fastify({ forceCloseConnections: true, trustProxy: false, bodyLimit: 2 * 1024 * 1024 });
 
   await assertPortFree(options.config.http);
   progress('store', options.config.store.databaseUrl ? 'your PostgreSQL' : 'embedded PostgreSQL');
-  const { db, url: storeUrl } = await openStore(options, stateDir, stops);
+  const { db, url: storeUrl } = await openStore({
+    databaseUrl: options.config.store.databaseUrl,
+    stateDir,
+    fresh: options.fresh,
+    log,
+    stops,
+  });
 
   signal.throwIfAborted();
   const sandboxed = options.config.slack.botToken === undefined;
   const services = sandboxed
-    ? await openSandbox(server, options, stateDir, stops)
+    ? await openSandbox(server, options, stateDir, beside)
     : (options.config.services ?? noServices());
 
   signal.throwIfAborted();
@@ -122,55 +134,12 @@ async function start(options: AppOptions, stops: Stop[]): Promise<string> {
   return url;
 }
 
-async function openStore(
-  options: AppOptions,
-  stateDir: string,
-  stops: Stop[],
-): Promise<{ db: Database; url: string }> {
-  const { log } = options;
-  const dataDir = join(stateDir, 'store');
-  const onError = (err: Error) => log.error({ err }, 'store connection');
-  let url = options.config.store.databaseUrl;
-  if (options.fresh) await forget(stateDir);
-  if (!url) {
-    await mkdir(stateDir, { recursive: true });
-    const embedded = await startEmbeddedPostgres({ dataDir, database: 'latency_bot' });
-    url = embedded.url;
-    const db = await openDatabase(url, onError);
-    // Whoever holds this uses the directory; a killed process holds it no more.
-    const reservation = await reserve(db, 'state-dir');
-    if (!reservation) {
-      await db.close();
-      throw new BotError(
-        'embedded-postgres',
-        `another Latency Bot is using ${stateDir}: stop it, or give --state-dir`,
-      );
-    }
-    stops.push(() => embedded.stop());
-    stops.push(() => db.close());
-    stops.push(() => reservation.release());
-    await migrate(db, (line) => log.debug({ line }, 'migration'));
-    return { db, url };
-  }
-  const db = await openDatabase(url, onError);
-  stops.push(() => db.close());
-  await migrate(db, (line) => log.debug({ line }, 'migration'));
-  return { db, url };
-}
-
-/** Everything of an earlier start, servers that were left running included. */
-async function forget(stateDir: string): Promise<void> {
-  await stopLeftBehind(join(stateDir, 'store'));
-  await stopLeftBehind(join(stateDir, 'debtflow', 'debtflow-db'));
-  await rm(stateDir, { recursive: true, force: true });
-}
-
 /** No Slack token: the workspace in the browser, and without a configuration file also DebtFlow. */
 async function openSandbox(
   server: FastifyInstance,
   options: AppOptions,
   stateDir: string,
-  stops: Stop[],
+  beside: Stop[],
 ): Promise<Config['services']> {
   const { startSandbox } = await import('../sandbox/sandbox.ts');
   const sandbox = await startSandbox(server, {
@@ -179,7 +148,7 @@ async function openSandbox(
     log: (line) => options.log.info({ line }, 'sandbox'),
     progress: options.progress,
   });
-  stops.push(() => sandbox.close());
+  beside.push(() => sandbox.close());
   if (options.config.services) return options.config.services;
   if (!sandbox.debtflow) throw new BotError('internal', 'starting DebtFlow');
   const services = sandboxServices(sandbox.debtflow);

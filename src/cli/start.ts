@@ -43,16 +43,19 @@ export async function startCommand(options: StartOptions): Promise<void> {
       if (stopped.signal.aborted) process.exit(1); // asked twice: at once
       stopped.abort();
       setTimeout(() => process.exit(1), SHUTDOWN_DEADLINE_MS).unref();
-      app
-        .then((running) => running.close())
-        .then(
-          () => process.exit(0),
-          () => process.exit(1),
-        );
+      // A start that is given up has stopped what it had started, and rejects.
+      app.then((running) => running.close()).then(leave, leave);
     });
   }
-  const { url } = await app;
+  const { url } = await app.catch((error) => {
+    if (stopped.signal.aborted) return leave();
+    throw error;
+  });
   if (!stopped.signal.aborted) process.stdout.write(`${seconds()}  up\nready ${url}\n`);
+}
+
+function leave(): never {
+  process.exit(0);
 }
 
 /** Appends to `latency-bot.log` in the state directory, which `--fresh` may remove and make again. */

@@ -9,9 +9,16 @@ import pg from 'pg';
 import { BotError } from '../errors.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
 import { type Launcher, unprivilegedLauncher } from './launcher.ts';
-import { isAlive, leftBehind, type RunningServer, removeStalePidFile, stopServer } from './running-server.ts';
+import {
+  endWithProcess,
+  isAlive,
+  leftBehind,
+  type RunningServer,
+  removeStalePidFile,
+  stopServer,
+} from './running-server.ts';
 
-export { stopLeftBehind } from './running-server.ts';
+export { leftBehind, stopLeftBehind } from './running-server.ts';
 
 const run = promisify(execFile);
 const START_DEADLINE_MS = 30_000;
@@ -33,6 +40,11 @@ export interface EmbeddedPostgres {
   pid: number;
   /** True when this call made the cluster, so that a caller knows to fill it. */
   created: boolean;
+  /**
+   * Has a server that was found running end with this process, as one that this call started does anyway. Only once
+   * it is certain that no other process uses it.
+   */
+  adopt(): void;
   /** Ends the server (fast shutdown, then immediate). Close the pools first. */
   stop(): Promise<void>;
 }
@@ -53,6 +65,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
   const left = await leftBehind(dataDir);
   const server = left ?? (await launch(dataDir, options.settings ?? {}, binaries.postgres, launcher));
+  if (!left) endWithProcess(server.pid);
   const urlFor = (database: string) =>
     `postgres://postgres:${password}@127.0.0.1:${server.port}/${encodeURIComponent(database)}`;
 
@@ -68,6 +81,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     port: server.port,
     pid: server.pid,
     created,
+    adopt: () => endWithProcess(server.pid),
     stop: () => stopServer(server.pid),
   };
 }

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const STOP_DEADLINE_MS = 4_000;
+const endingWithUs = new Set<number>();
 
 export interface RunningServer {
   pid: number;
@@ -48,11 +49,12 @@ async function askPs(pid: number): Promise<string> {
 /** Fast shutdown, then immediate, then kill. */
 export async function stopServer(pid: number): Promise<void> {
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
-    if (!isAlive(pid)) return;
+    if (!isAlive(pid)) break;
     process.kill(pid, signal);
     const deadline = Date.now() + (signal === 'SIGINT' ? STOP_DEADLINE_MS : 1_000);
     while (isAlive(pid) && Date.now() < deadline) await sleep(20);
   }
+  endingWithUs.delete(pid);
 }
 
 /** Whether there is such a process. */
@@ -69,4 +71,17 @@ export function isAlive(pid: number): boolean {
 export async function stopLeftBehind(dataDir: string): Promise<void> {
   const server = await leftBehind(resolve(dataDir));
   if (server) await stopServer(server.pid);
+}
+
+/**
+ * Ends this server also where the process leaves without stopping it in order: at a deadline, or by an error. It is
+ * an immediate shutdown; the next start recovers. Only a kill -9 leaves the server to be found again.
+ */
+export function endWithProcess(pid: number): void {
+  if (endingWithUs.size === 0) process.once('exit', endAll);
+  endingWithUs.add(pid);
+}
+
+function endAll(): void {
+  for (const pid of endingWithUs) if (isAlive(pid)) process.kill(pid, 'SIGQUIT');
 }

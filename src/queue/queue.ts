@@ -8,7 +8,7 @@ import type { JobData, QueueBackend } from './backend.ts';
 import { closeWithin, renewed } from './renewed.ts';
 
 const SWEEP_INTERVAL_MS = 2_000;
-const CLOSE_DEADLINE_MS = 2_000;
+const CLOSE_DEADLINE_MS = 800;
 /** Somebody waits for the answer to a click, which must not take 3 s; the sweep rings again. */
 const RING_DEADLINE_MS = 1_500;
 const PRODUCER_CLOSE_DEADLINE_MS = 1_000;
@@ -90,9 +90,9 @@ export function startWorkers(backend: QueueBackend, deps: IncidentDeps): Workers
   const sweeping = startSweep(deps);
   return {
     async close() {
-      await sweeping.stop();
-      // A job that is cut off is found again by its row.
-      await Promise.all(workers.map((worker) => closeWithin(worker, CLOSE_DEADLINE_MS, log)));
+      // A job or a sweep that is cut off is found again by its row.
+      const closing = workers.map((worker) => closeWithin(worker, CLOSE_DEADLINE_MS, log));
+      await Promise.all([sweeping.stop(), ...closing]);
     },
   };
 }

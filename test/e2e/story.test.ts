@@ -34,7 +34,9 @@ afterAll(async () => {
 /** What `npm start` runs. */
 async function start(): Promise<Running> {
   const began = Date.now();
-  const running = run(['src/cli.ts', 'start', '--state-dir', directory.path], { PORT: String(port) });
+  const running = run(['bin/latency-bot.mjs', 'start', '--state-dir', directory.path], {
+    PORT: String(port),
+  });
   await untilPrinted(running, /^ready http:\/\/127\.0\.0\.1:\d+$/m, 60_000);
   console.log(`ready after ${Date.now() - began} ms`);
   return running;
@@ -140,21 +142,41 @@ describe('starting and stopping', () => {
   });
 
   test('a second bot on the same directory, or on a taken port, says what to do', async () => {
-    const same = run(['src/cli.ts', 'start', '--state-dir', directory.path], {
+    const same = run(['bin/latency-bot.mjs', 'start', '--state-dir', directory.path], {
       PORT: String(await freePort()),
     });
     await untilPrinted(same, /another Latency Bot is using .*stop it, or give --state-dir/, 30_000);
-    const taken = run(['src/cli.ts', 'start', '--state-dir', `${directory.path}/second`], {
+    const taken = run(['bin/latency-bot.mjs', 'start', '--state-dir', `${directory.path}/second`], {
       PORT: String(port),
     });
     await untilPrinted(taken, /port \d+ is taken: set PORT/, 60_000);
   });
 
+  test('--fresh leaves a running bot alone', async () => {
+    const fresh = run(['bin/latency-bot.mjs', 'start', '--fresh', '--state-dir', directory.path], {
+      PORT: String(await freePort()),
+    });
+    await untilPrinted(fresh, /another Latency Bot is using .*stop it, or give --state-dir/, 30_000);
+    expect((await workspace().command('UONCALL', 'status')).ok).toBe(true);
+  });
+
   test('Ctrl-C ends everything within 5 s, and nothing is left', async () => {
+    // A fault that is on has to be taken back on the way.
+    await workspace().fault('connection-leak', true);
     const { code, tookMs } = await bot.interrupt();
     expect({ code, inTime: tookMs < 5_000 }).toEqual({ code: 0, inTime: true });
     await expect.poll(() => isListening(port)).toBe(false);
     await expect.poll(() => processesUsing(directory.path), { timeout: 2_000 }).toEqual([]);
+  });
+
+  test('Ctrl-C while it is starting leaves nothing either', async () => {
+    const starting = run(['bin/latency-bot.mjs', 'start', '--fresh', '--state-dir', directory.path], {
+      PORT: String(port),
+    });
+    await untilPrinted(starting, / seed /, 30_000);
+    const { tookMs } = await starting.interrupt();
+    expect(tookMs).toBeLessThan(5_000);
+    await expect.poll(() => processesUsing(directory.path), { timeout: 3_000 }).toEqual([]);
   });
 });
 

@@ -18,7 +18,7 @@ export interface Running {
 
 /** A process of ours, with its output kept. */
 export function run(args: string[], env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, ['--import', 'tsx', ...args], {
+  const child = spawn(process.execPath, [...(args[0]?.endsWith('.ts') ? ['--import', 'tsx'] : []), ...args], {
     cwd: ROOT,
     env: { ...process.env, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -88,7 +88,7 @@ export interface BotOptions {
 export async function startBot(options: BotOptions): Promise<Running & { url: string }> {
   const { sandbox, stateDir } = options;
   const file = await writeConfig(stateDir, sandbox, options.approvals ?? {});
-  const running = run(['src/cli.ts', 'start', '--config', file, '--state-dir', stateDir], {
+  const running = run(['bin/latency-bot.mjs', 'start', '--config', file, '--state-dir', stateDir], {
     SLACK_BOT_TOKEN: 'xoxb-sandbox-bot',
     SLACK_APP_TOKEN: 'xapp-sandbox',
     SLACK_API_URL: `${sandbox.url}/api/`,
