@@ -1,5 +1,6 @@
 import type { NamedService } from '../config/schema.ts';
 import type { Diagnosis } from '../diagnosis/diagnosis.ts';
+import { UNHEALTHY_ERROR_RATIO } from '../runbook/thresholds.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Db } from '../store/database.ts';
 import { changeIncidentState } from '../store/incidents.ts';
@@ -21,15 +22,22 @@ export async function judgeRecovery(
   const mitigation = run.mitigationId === null ? null : await findMitigation(db, run.mitigationId);
   if (mitigation?.state !== 'succeeded') return;
   const p95Ms = diagnosis.scope.p95Ms;
-  const causeIsBack = diagnosis.causes.some(
-    (cause) => cause.id === mitigation.causeId && cause.status === 'found',
-  );
-  const recovered = p95Ms !== null && p95Ms <= service.thresholds.baselineP95Ms && !causeIsBack;
-  if (recovered) return settle(db, mitigation, 'verified', run, p95Ms);
+  if (isHealthSeen(diagnosis, mitigation.causeId, service)) {
+    return settle(db, mitigation, 'verified', run, p95Ms);
+  }
   if (mitigation.recoveryChecks >= RECOVERY_CHECKS)
     return settle(db, mitigation, 'not-recovered', run, p95Ms);
   await setNextCheck(db, mitigation.id, RECOVERY_CHECK_INTERVAL_MS);
   await touchIncident(db, mitigation.incidentId);
+}
+
+/** Health has to be seen: what could not be looked at, or was not measured, proves no recovery. */
+function isHealthSeen(diagnosis: Diagnosis, causeId: string, service: NamedService): boolean {
+  const { p95Ms, errorRate } = diagnosis.scope;
+  const causeIsGone = diagnosis.causes.some(({ id, status }) => id === causeId && status === 'ruled-out');
+  const isQuick = p95Ms !== null && p95Ms <= service.thresholds.baselineP95Ms;
+  // Requests that fail at once are quick too.
+  return causeIsGone && isQuick && (errorRate ?? 0) <= UNHEALTHY_ERROR_RATIO;
 }
 
 async function settle(
@@ -49,11 +57,8 @@ async function settle(
     mitigation.incidentId,
     state === 'verified' ? 'recovered' : 'not-recovered',
     'latency-bot',
-    {
-      mitigationId: mitigation.id,
-      runId: run.id,
-      p95Ms,
-    },
+    // A null p95 says that the latency could not be measured, not that it is high.
+    { mitigationId: mitigation.id, runId: run.id, p95Ms },
   );
   await appendAudit(db, {
     actor: 'latency-bot',

@@ -76,9 +76,13 @@ test('a check that gets lost is made up for after its deadline', async () => {
   expect(nextCheckAt?.getTime()).toBeGreaterThan(run?.deadlineAt.getTime() ?? Number.POSITIVE_INFINITY);
 });
 
-/** What a look at the service said: this p95, and whether the cause is still found. */
-function seen(p95Ms: number | null, cause: 'found' | 'ruled-out'): Diagnosis {
-  const latency = { p50Ms: null, p95Ms, p99Ms: null, rps: 10, errorRate: 0, byView: {} };
+/** What a look at the service said: this p95, what became of the cause, and the share of failed requests. */
+function seen(
+  p95Ms: number | null,
+  cause: 'found' | 'ruled-out' | 'could-not-look',
+  errorRate: number | null = 0,
+): Diagnosis {
+  const latency = { p50Ms: null, p95Ms, p99Ms: null, rps: 10, errorRate, byView: {} };
   const found = {
     evidence: [],
     against: [],
@@ -138,6 +142,35 @@ test.each([
   expect(await audited(world, `mitigation:${row.id}`)).toEqual(
     state === 'succeeded' ? [] : [`mitigation.${state}`],
   );
+});
+
+test.each([
+  ['the cause could not be looked at', seen(100, 'could-not-look')],
+  ['the diagnosis says nothing about the cause', { ...seen(100, 'ruled-out'), causes: [] }],
+  ['more requests fail than on a healthy day', seen(100, 'ruled-out', 0.011)],
+])('quick requests prove no recovery when %s', async (_what, diagnosis) => {
+  const early = await succeeded(1);
+  await judge(early, diagnosis);
+  expect((await now(world, early)).state).toBe('succeeded');
+  const last = await succeeded(RECOVERY_CHECKS);
+  await judge(last, diagnosis);
+  expect((await now(world, last)).state).toBe('not-recovered');
+});
+
+test.each([0.01, null])('a share of failed requests of %s is healthy', async (errorRate) => {
+  const row = await succeeded(1);
+  await judge(row, seen(100, 'ruled-out', errorRate));
+  expect((await now(world, row)).state).toBe('verified');
+});
+
+test.each([900, null])('the timeline tells the p95 of the last look: %s', async (p95Ms) => {
+  const row = await succeeded(RECOVERY_CHECKS);
+  await judge(row, seen(p95Ms, 'ruled-out'));
+  const { rows } = await world.db.query(
+    "select data from timeline where incident_id = $1 and kind = 'not-recovered'",
+    [row.incidentId],
+  );
+  expect(rows).toEqual([{ data: { mitigationId: row.id, runId: row.runId, p95Ms } }]);
 });
 
 test('looking again is due five seconds later', async () => {
