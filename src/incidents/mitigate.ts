@@ -31,25 +31,33 @@ type Outcome = 'succeeded' | 'failed' | 'target-changed' | 'interrupted';
  * Carries out an approved mitigation, at most once: the claim is a compare-and-set in the store, committed with its
  * audit entry before anything happens; an `executing` row is never claimed again, only verified.
  */
-export async function executeMitigation(deps: IncidentDeps, mitigationId: number): Promise<void> {
+export async function executeMitigation(
+  deps: IncidentDeps,
+  mitigationId: number,
+  stop?: AbortSignal,
+): Promise<void> {
   const row = await findMitigation(deps.db, mitigationId);
   const service = row && serviceOf(deps, row.service);
   if (row?.state !== 'approved' || !service) return;
   if (!(await approversStillAllowed(deps, row, service))) return;
 
+  // The time runs from before the claim: a process that was paused right after it must not act late.
+  const limit = timeLimit(stop);
   const claimed = await claim(deps, row, service);
   if (!claimed) return;
   const mitigation = mitigationOf(claimed.kind);
   if (!mitigation) return finish(deps, claimed, 'failed', 'this kind of mitigation is not known any more');
   const log = deps.log.child({ mitigationId: claimed.id, incidentId: claimed.incidentId });
+  if (limit.isOver()) {
+    // The row stays `executing`; settleInterrupted() looks and records what is there.
+    log.warn('the time to act was over right after the claim; nothing was done');
+    return;
+  }
   const context = { service, targets: deps.targets(service.id) };
 
   try {
     const target = mitigation.target.parse(claimed.target);
-    const effect = await mitigation.execute(target, {
-      ...context,
-      signal: AbortSignal.timeout(EXECUTE_DEADLINE_MS),
-    });
+    const effect = await mitigation.execute(target, { ...context, signal: limit.signal });
     log.info({ effect: effect.effect }, 'mitigation executed');
     if (effect.effect === 'target-changed') return finish(deps, claimed, 'target-changed', effect.reason);
   } catch (err) {
@@ -64,6 +72,14 @@ export async function executeMitigation(deps: IncidentDeps, mitigationId: number
   }
   const verification = await verify(deps, claimed, context);
   await finish(deps, claimed, outcomeOf(verification), verification.detail);
+}
+
+/** The time an act may take. After a pause the answer to the claim may come before the timer: the clock counts too. */
+function timeLimit(stop?: AbortSignal): { signal: AbortSignal; isOver(): boolean } {
+  const startedAt = Date.now();
+  const timeout = AbortSignal.timeout(EXECUTE_DEADLINE_MS);
+  const signal = stop ? AbortSignal.any([stop, timeout]) : timeout;
+  return { signal, isOver: () => signal.aborted || Date.now() - startedAt >= EXECUTE_DEADLINE_MS };
 }
 
 /**
@@ -177,6 +193,10 @@ async function finish(
     await appendAudit(db, auditOf(row, outcome, {}));
     return true;
   });
+  if (!recorded) {
+    const log = { mitigationId: row.id, incidentId: row.incidentId, outcome, detail };
+    deps.log.error(log, 'the outcome of a mitigation was not recorded: its claim was settled by another');
+  }
   if (recorded && (outcome === 'failed' || outcome === 'target-changed')) await lookAgain(deps, row);
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { IncidentDeps } from '../../src/incidents/deps.ts';
-import { executeMitigation, settleInterrupted } from '../../src/incidents/mitigate.ts';
+import { EXECUTE_DEADLINE_MS, executeMitigation, settleInterrupted } from '../../src/incidents/mitigate.ts';
 import { firstBrokenLink } from '../../src/store/audit.ts';
 import {
   claimMitigation,
@@ -281,6 +281,15 @@ describe('not carried out', () => {
 });
 
 describe('cut off in the middle', () => {
+  /** A clock on which the whole limit passes between any two looks at it. */
+  function pausedClock(): () => number {
+    let at = Date.now();
+    return () => {
+      at += EXECUTE_DEADLINE_MS;
+      return at;
+    };
+  }
+
   /** The worker died right after its claim was committed. */
   async function claimedAndLost(row: MitigationRow): Promise<MitigationRow> {
     const claimed = await claimMitigation(world.db, row.id, randomUUID());
@@ -304,6 +313,45 @@ describe('cut off in the middle', () => {
       'mitigation.failed',
     ]);
   }, 15_000);
+
+  test.each([
+    ['when its time is over right after the claim', AbortSignal.abort(), false],
+    ['when the process was paused during the claim', undefined, true],
+  ])('nothing is done late: %s', async (_what, stop, paused) => {
+    const { session, row } = await approved();
+    if (paused) vi.spyOn(Date, 'now').mockImplementation(pausedClock());
+    try {
+      await executeMitigation(deps, row.id, stop);
+    } finally {
+      vi.restoreAllMocks();
+    }
+    await expectNothingDone(session);
+    const left = await now(world, row);
+    expect(left.state).toBe('executing');
+    await settleInterrupted(deps, left);
+    await expectNothingDone(session);
+    expect(await now(world, row)).toMatchObject({
+      state: 'failed',
+      detail: expect.stringMatching(/cut off/),
+    });
+  });
+
+  test('an outcome that cannot be recorded is an error in the log', async () => {
+    const { row } = await approved();
+    const real = deps.targets('').postgres;
+    if (!real) throw new Error('no client');
+    const act = ((ask) =>
+      world.db
+        .query("update mitigations set state = 'failed' where id = $1", [row.id])
+        .then(() => real.act(ask))) as typeof real.act;
+    const child = deps.log.child({});
+    const error = vi.spyOn(child, 'error');
+    await executeMitigation({ ...deps, log: child, targets: () => ({ postgres: { ...real, act } }) }, row.id);
+    expect(error).toHaveBeenCalledWith(
+      expect.objectContaining({ mitigationId: row.id, outcome: 'succeeded' }),
+      expect.stringContaining('not recorded'),
+    );
+  });
 
   test('after the effect, before the record: the effect is found, not repeated', async () => {
     const { session, row } = await approved();
