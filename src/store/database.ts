@@ -40,7 +40,9 @@ export async function openDatabase(url: string, onError: (error: Error) => void)
     statement_timeout: 15_000,
     types,
   };
-  const pool = new pg.Pool(config);
+  // The server's limit is of no use when the server itself is gone: this one is the client's. Not for connections
+  // of their own, which wait on purpose.
+  const pool = new pg.Pool({ ...config, query_timeout: 20_000 });
   pool.on('error', onError);
   try {
     await pool.query('select 1');
