@@ -57,6 +57,31 @@ test('killed while the probes look: the restart finishes the run in the same thr
   await expectNothingTwice(card.ts);
 });
 
+test('killed as soon as /latency is answered: one card, and a diagnosis', async () => {
+  const incident = story(workspace);
+  const card = await incident.open(FAULT, crashAndRestart);
+  await incident.untilSlot('diagnosis', () => true, 40_000);
+  await expectNothingTwice(card.ts);
+});
+
+test('killed while recovery is being checked: it is checked to the end', async () => {
+  const incident = story(workspace);
+  const card = await incident.open(FAULT);
+  const asked = await incident.request('UONCALL');
+  const before = await killedSessions(sandbox.debtflow.databaseUrl);
+  await workspace.click('UAPPROVER', asked, 'approve-mitigation');
+  await incident.untilSlot(slotOf(asked), ended);
+  await crashAndRestart();
+  const recovery = await incident.untilSlot(
+    /^recovery:/,
+    (message) => /Latency recovered\./.test(message.text),
+    60_000,
+  );
+  expect(findAction(recovery, 'resolve-incident')).not.toBeNull();
+  expect(await killedSessions(sandbox.debtflow.databaseUrl)).toBe(before + 1);
+  await expectNothingTwice(card.ts);
+});
+
 test('killed while a request waits for its approval: it can still be approved', async () => {
   const incident = story(workspace);
   const card = await incident.open(FAULT);

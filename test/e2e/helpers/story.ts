@@ -4,7 +4,7 @@ import { findAction, type SlackMessage, slotOf, type User, type Workspace } from
 /** Steps of the story, as people do them; each waits for what it needs to see. */
 export interface Story {
   /** Switches the fault on, waits for the symptom, types `/latency`. Returns the card of the new incident. */
-  open(fault: string): Promise<SlackMessage>;
+  open(fault: string, afterAnswer?: () => Promise<void>): Promise<SlackMessage>;
   /** The newest state of the card. */
   card(): Promise<SlackMessage>;
   /** The newest message of the slot. */
@@ -21,7 +21,7 @@ export interface Story {
 export function story(workspace: Workspace): Story {
   let cardTs = '';
   const self: Story = {
-    async open(fault) {
+    async open(fault, afterAnswer) {
       const before = new Set((await workspace.channel()).map((message) => message.ts));
       await expect.poll(() => workspace.p95Ms(), { timeout: 40_000, interval: 200 }).toBeLessThan(200);
       await workspace.fault(fault, true);
@@ -31,8 +31,9 @@ export function story(workspace: Workspace): Story {
         ok: true,
         ephemeral: { text: expect.stringMatching(/^INC-\d+ is open/) },
       });
+      await afterAnswer?.();
       const isNew = async () => (await workspace.channel()).find((message) => !before.has(message.ts));
-      await expect.poll(isNew, { timeout: 10_000, interval: 50 }).toBeDefined();
+      await expect.poll(isNew, { timeout: 20_000, interval: 50 }).toBeDefined();
       cardTs = (await isNew())?.ts ?? '';
       return self.card();
     },
