@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { diagnoseCommand } from './cli/diagnose.ts';
 import { migrateCommand } from './cli/migrate.ts';
-import { startCommand } from './cli/start.ts';
 import { ConfigError } from './config/load.ts';
 import { BotError } from './errors.ts';
+import { startCommand } from './main.ts';
 
 const DEFAULT_FILE = 'latency-bot.yml';
 

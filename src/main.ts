@@ -1,9 +1,9 @@
 import { mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { startApp } from '../app.ts';
-import { loadConfig } from '../config/load.ts';
-import { environmentConfig } from '../config/sandbox.ts';
-import { createLog } from '../telemetry/log.ts';
+import { startApp } from './app.ts';
+import { loadConfig } from './config/load.ts';
+import { environmentConfig } from './config/sandbox.ts';
+import { createLog } from './telemetry/log.ts';
 
 /** Everything must be down within 5 s of the signal. */
 const SHUTDOWN_DEADLINE_MS = 4_500;
