@@ -7,7 +7,7 @@ const CLEAR_FACTOR = 5;
 
 /** Whether anybody suffers, apart from why. */
 export interface Symptoms {
-  /** Whether the latency of the API was measured at all. */
+  /** Whether the latency of the API was measured: its metrics answered, and requests completed in the window. */
   measured: boolean;
   /** What is wrong, in words; empty when nobody suffers. */
   complaints: string[];
@@ -42,7 +42,8 @@ export function symptomsOf(facts: Facts): Symptoms {
     );
   }
   return {
-    measured: report !== undefined,
+    // An API that completes nothing may be idle or hang as a whole; that it is well cannot be said.
+    measured: (overall?.completed ?? 0) > 0,
     complaints,
     latencyMs: p95Ms ?? overall?.meanMs ?? null,
     errorRate,

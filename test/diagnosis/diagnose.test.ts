@@ -95,6 +95,17 @@ describe('a healthy API', () => {
     expect(judge({ ...quiet, 'api-latency': few, 'active-queries': hangs }).verdict).toBe('cause-found');
   });
 
+  test('is not claimed of an API that completed no request in the window', () => {
+    const unmeasured = { p50Ms: null, p95Ms: null, p99Ms: null, meanMs: null, p95BetweenMs: null };
+    const silent = latencyReport({ ...unmeasured, rps: 0, completed: 0, errorRate: null }, 0);
+    const diagnosis = judge({ ...quiet, 'api-latency': silent });
+    expect(diagnosis).toMatchObject({
+      verdict: 'no-cause-proven',
+      severityReason: 'the latency of the API could not be measured',
+    });
+    expect(diagnosis.causes[0]?.summary).toContain('the latency of the API could not be measured');
+  });
+
   test('is not claimed when a probe could not look', () => {
     const { 'lock-tree': _unseen, ...seen } = quiet;
     const diagnosis = judge({ ...seen, 'api-latency': latencyReport() });
