@@ -64,7 +64,7 @@ const LOCKS = `
     coalesce(w.blockers, '{}') as "blockedBy",
     o.locktype as "lockType",
     o.mode,
-    coalesce(o.relation, t.relation)::regclass::text as relation,
+    regexp_replace(coalesce(o.relation, t.relation)::regclass::text, '^public[.]', '') as relation,
     o.transactionid::text as "waitsForXid",
     case when w.pid is not null then
       (extract(epoch from clock_timestamp() - coalesce(o.waitstart::timestamptz, a.query_start)) * 1000)::float8
@@ -78,8 +78,15 @@ const LOCKS = `
   order by w.pid is not null, "waitMs" desc
   limit 301`;
 
+// One mode for each table: the strongest. People know the tables of `public` by their bare names.
 const HELD = `
-  select l.pid, c.oid::regclass::text as relation, max(l.mode) as mode
+  select
+    l.pid,
+    regexp_replace(c.oid::regclass::text, '^public[.]', '') as relation,
+    (array_agg(l.mode order by array_position(array[
+      'AccessShareLock', 'RowShareLock', 'RowExclusiveLock', 'ShareUpdateExclusiveLock',
+      'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'
+    ], l.mode) desc nulls last))[1] as mode
   from pg_locks l
   join pg_class c on c.oid = l.relation
   where l.pid = any ($1::int[])

@@ -55,6 +55,26 @@ test('names the session that holds the row, not the ones queued before it', () =
     expect(Math.min(...waiting.map(({ waitMs }) => waitMs ?? 0))).toBeGreaterThan(200);
   }));
 
+test('of several locks on one table the strongest is named', () =>
+  withTestDatabase(async (database) => {
+    await createAccounts(database);
+    const strongest = async (mode: string) => {
+      const holder = await holdRow(database);
+      await holder.query(`lock table accounts_account in ${mode} mode`);
+      const waiter = await database.openSession('gunicorn');
+      const waiting = waiter.query('update accounts_account set balance = 2 where id = 1');
+      await waitForLockWaiters(database, 1);
+      const { roots } = await look(database);
+      await holder.end();
+      await waiting;
+      return roots.flatMap(({ held }) => held);
+    };
+    const relation = 'accounts_account';
+    expect(await strongest('row share')).toEqual([{ relation, mode: 'RowExclusiveLock' }]);
+    expect(await strongest('access exclusive')).toEqual([{ relation, mode: 'AccessExclusiveLock' }]);
+    expect(await strongest('share')).toEqual([{ relation, mode: 'ShareLock' }]);
+  }));
+
 test('a schema change between two readers and many is the head of the jam', () =>
   withTestDatabase(async (database) => {
     await createAccounts(database);
