@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '@slack/bolt';
-import { WebAPIPlatformError, type WebClient } from '@slack/web-api';
+import type { WebClient } from '@slack/web-api';
 import type { Logger } from 'pino';
 import type { Config } from '../config/schema.ts';
 import { BotError } from '../errors.ts';
 import type { IncidentDeps } from '../incidents/deps.ts';
+import { refusalOfToken } from './refused-token.ts';
 import { createHttpReceiver, createSlackApp } from './slack-app.ts';
 import { createSockets } from './sockets.ts';
 
@@ -33,11 +34,14 @@ export async function identify(slack: WebClient, log: Logger, signal: AbortSigna
       const answer = await slack.auth.test();
       return { botId: answer.bot_id ?? '', botUserId: answer.user_id ?? '', teamId: answer.team_id ?? '' };
     } catch (cause) {
-      if (cause instanceof WebAPIPlatformError) {
+      const refusal = refusalOfToken(cause);
+      if (refusal) {
         throw new BotError(
           'slack-refused',
-          `Slack refuses the bot token (${cause.data.error}); check SLACK_BOT_TOKEN`,
-          { cause },
+          `Slack refuses the bot token (${refusal}); check SLACK_BOT_TOKEN`,
+          {
+            cause,
+          },
         );
       }
       log.warn({ err: cause, failures }, 'asking Slack who we are');
@@ -46,11 +50,15 @@ export async function identify(slack: WebClient, log: Logger, signal: AbortSigna
   }
 }
 
-/** Connects the listeners: over Socket Mode, or over HTTP where the caller mounts the returned receiver. */
+/**
+ * Connects the listeners: over Socket Mode, or over HTTP where the caller mounts the returned receiver. The signal ends
+ * waiting for the first connection.
+ */
 export async function connectSlack(
   config: Config['slack'],
   identity: SlackIdentity,
   deps: IncidentDeps,
+  signal?: AbortSignal,
 ): Promise<SlackConnection> {
   const { botToken, appToken, signingSecret, apiUrl } = config;
   if (!botToken) throw new BotError('slack-refused', 'no Slack bot token is configured; set SLACK_BOT_TOKEN');
@@ -68,8 +76,8 @@ export async function connectSlack(
   if (!appToken)
     throw new BotError('slack-refused', 'Socket Mode needs an app-level token; set SLACK_APP_TOKEN');
   const sockets = createSockets(appToken, apiUrl, deps.log);
-  const app = make(sockets);
-  await app.start();
+  make(sockets);
+  await sockets.start(signal);
   return {
     http: null,
     connected: () => sockets.connected() > 0,

@@ -3,9 +3,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { identify } from '../../src/handlers/connect-slack.ts';
+import { createSockets } from '../../src/handlers/sockets.ts';
 import { createSlackClient } from '../../src/publisher/slack-client.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { openHandlersScene } from '../helpers/handlers-scene.ts';
+import { APP_TOKEN } from '../helpers/slack-workspace.ts';
 
 test('two connections; after a refresh or a cut of both, commands work again at once', async () => {
   const { slack, connect } = await openHandlersScene();
@@ -75,6 +77,36 @@ test('a token that Slack refuses is an error for people, without the token', asy
   await expect(refused).rejects.toMatchObject({ code: 'slack-refused' });
   await expect(refused).rejects.toThrow(/invalid_auth.*SLACK_BOT_TOKEN/);
   await expect(refused).rejects.not.toThrow(/hunter2/);
+});
+
+test('an error of Slack that passes is waited for, also when it comes as an answer', async () => {
+  const { slack, deps } = await openHandlersScene();
+  slack.sandbox.failures.set({ errors: { 'auth.test': 'internal_error' }, times: 1 });
+  const identity = await identify(slack.client(), deps.log, new AbortController().signal);
+  expect(identity.teamId).not.toBe('');
+  const calls = slack.sandbox.calls().filter((call) => call.method === 'auth.test');
+  expect(calls.length).toBe(2);
+});
+
+test('an app-level token that Slack refuses is an error for people, without the token', async () => {
+  const { connect } = await openHandlersScene();
+  const refused = connect({ appToken: 'xapp-wrong-hunter2' });
+  await expect(refused).rejects.toMatchObject({ code: 'slack-refused' });
+  await expect(refused).rejects.toThrow(/app-level token \(invalid_auth\).*SLACK_APP_TOKEN/);
+  await expect(refused).rejects.not.toThrow(/hunter2/);
+});
+
+test('waiting for the first connection can be given up, with the reason of the signal', async () => {
+  const { slack, deps } = await openHandlersScene();
+  const stop = new AbortController();
+  const sockets = createSockets(APP_TOKEN, slack.apiUrl, deps.log);
+  slack.sandbox.failures.set({ outage: true });
+  const starting = sockets.start(stop.signal);
+  await vi.waitFor(() => expect(slack.sandbox.calls().length).toBeGreaterThan(0), 3_000);
+  const reason = new Error('told to stop');
+  stop.abort(reason);
+  await expect(starting).rejects.toBe(reason);
+  await expect(sockets.start(stop.signal)).rejects.toBe(reason);
 });
 
 test('waiting for Slack can be given up', async () => {

@@ -1,0 +1,20 @@
+import { WebAPIPlatformError } from '@slack/web-api';
+
+/** Errors that stay until somebody changes the token or the app; everything else may pass by itself. */
+const FINAL = new Set([
+  'invalid_auth',
+  'not_authed',
+  'account_inactive',
+  'token_revoked',
+  'token_expired',
+  'user_removed_from_team',
+  'team_disabled',
+  'missing_scope',
+]);
+
+/** Slack's word for why a token will never do, or null when trying again may help. */
+export function refusalOfToken(error: unknown, alsoFinal: string[] = []): string | null {
+  if (!(error instanceof WebAPIPlatformError)) return null;
+  const word = error.data.error;
+  return FINAL.has(word) || alsoFinal.includes(word) ? word : null;
+}
