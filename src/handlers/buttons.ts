@@ -15,7 +15,7 @@ export type ButtonArgs = SlackActionMiddlewareArgs<BlockButtonAction> & AllMiddl
 
 /** Opens the dialog with the dry run, or says privately why not. */
 export function onRequestMitigation(deps: IncidentDeps, args: ButtonArgs): Promise<void> {
-  return answerAfter(args, async () => {
+  return answerAfter(deps, args, async () => {
     const shown = parseShown(args.action.value);
     if (!shown) return refusalText({ refused: 'not-found' });
     const prepared = await prepareRequest(deps, shown.id, shown.version, args.body.user.id);
@@ -28,7 +28,7 @@ export function onRequestMitigation(deps: IncidentDeps, args: ButtonArgs): Promi
 
 /** Approve or deny, on the version that the card showed. */
 export function onDecide(deps: IncidentDeps, decision: 'approve' | 'deny', args: ButtonArgs): Promise<void> {
-  return answerAfter(args, async () => {
+  return answerAfter(deps, args, async () => {
     const shown = parseShown(args.action.value);
     if (!shown) return refusalText({ refused: 'not-found' });
     const decided = await decideMitigation(deps, {
@@ -48,7 +48,7 @@ const DECIDED = {
 };
 
 export function onLookAgain(deps: IncidentDeps, args: ButtonArgs): Promise<void> {
-  return answerAfter(args, async () => {
+  return answerAfter(deps, args, async () => {
     const incident = await findIncident(deps.db, Number(args.action.value));
     if (!incident) return refusalText({ refused: 'not-found' });
     if (incident.state === 'resolved') return refusalText({ refused: 'incident-over' });
@@ -62,14 +62,14 @@ export function onLookAgain(deps: IncidentDeps, args: ButtonArgs): Promise<void>
 }
 
 export function onTakeLead(deps: IncidentDeps, args: ButtonArgs): Promise<void> {
-  return answerAfter(args, async () => {
+  return answerAfter(deps, args, async () => {
     const taken = await takeLead(deps, Number(args.action.value), args.body.user.id);
     return outcome(taken, (id) => `You lead INC-${id} now.`);
   });
 }
 
 export function onResolve(deps: IncidentDeps, args: ButtonArgs): Promise<void> {
-  return answerAfter(args, async () => {
+  return answerAfter(deps, args, async () => {
     const resolved = await resolveIncident(deps, Number(args.action.value), args.body.user.id);
     return outcome(resolved, (id) => `INC-${id} is resolved.`);
   });
@@ -85,9 +85,28 @@ export function parseShown(value: string | undefined): { id: number; version: nu
   return match ? { id: Number(match[1]), version: Number(match[2]) } : null;
 }
 
-/** Does the work, acknowledges the click, and tells the one who clicked, and nobody else, how it went. */
-async function answerAfter(args: ButtonArgs, work: () => Promise<string | null>): Promise<void> {
-  const { value: text, acknowledged } = await inTime(work(), () => args.ack());
-  if (!acknowledged) await args.ack();
-  if (text !== null) await args.respond({ response_type: 'ephemeral', replace_original: false, text });
+/**
+ * Does the work, acknowledges the click, and tells the one who clicked, and nobody else, how it went. What has been
+ * done stays done when Slack does not take the answer: that must not read as if the work had failed.
+ */
+async function answerAfter(
+  deps: IncidentDeps,
+  args: ButtonArgs,
+  work: () => Promise<string | null>,
+): Promise<void> {
+  const { user, channel } = args.body;
+  const log = deps.log.child({ slackUserId: user.id });
+  const acknowledge = () => args.ack().catch((err) => log.warn({ err }, 'acknowledging a click'));
+  const { value: text, acknowledged } = await inTime(work(), acknowledge);
+  if (!acknowledged) await acknowledge();
+  if (text === null) return;
+  try {
+    await args.respond({ response_type: 'ephemeral', replace_original: false, text });
+  } catch (err) {
+    log.warn({ err }, 'answering a click');
+    if (!channel) return;
+    await args.client.chat
+      .postEphemeral({ channel: channel.id, user: user.id, text })
+      .catch((err) => log.warn({ err }, 'answering a click by another way'));
+  }
 }

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { cardMessage } from '../../src/blocks/card.ts';
 import { mitigationMessage } from '../../src/blocks/mitigation.ts';
-import { parseShown } from '../../src/handlers/buttons.ts';
+import { type ButtonArgs, onDecide, parseShown } from '../../src/handlers/buttons.ts';
 import type { MitigationState } from '../../src/store/mitigations.ts';
 import type { SlackMessage } from '../e2e/helpers/workspace.ts';
 import { at, mitigation, view } from '../fixtures/incident-view.ts';
@@ -95,6 +95,31 @@ test('the card: take the lead, look again, resolve; afterwards each says that it
   for (const action of ['take-lead', 'look-again', 'resolve-incident']) {
     expect(await click(action)).toMatch(/already resolved/);
   }
+});
+
+test('a decision that is stored is told as such when Slack takes neither acknowledgement nor answer', async () => {
+  const scene = await openHandlersScene();
+  await scene.connect();
+  await withMitigation(scene, 'requested');
+  const broken = async () => {
+    throw new Error('socket hang up');
+  };
+  const args = {
+    action: { value: '1:1' },
+    body: { user: { id: 'UAPPROVER' }, channel: { id: 'CINCIDENTS' } },
+    ack: broken,
+    respond: broken,
+    client: scene.slack.client(),
+  } as unknown as ButtonArgs;
+  await onDecide(scene.deps, 'approve', args);
+  expect(await stateOf(scene)).toBe('approved');
+  const told = scene.slack.sandbox.calls().filter((call) => call.method === 'chat.postEphemeral');
+  expect(told.map(({ args: { user, text } }) => ({ user, text }))).toEqual([
+    { user: 'UAPPROVER', text: expect.stringMatching(/^Approved\./) },
+  ]);
+  // Nor does it break where Slack takes nothing at all.
+  scene.slack.sandbox.failures.set({ outage: true });
+  await onDecide(scene.deps, 'approve', args);
 });
 
 test('a value that the bot did not make names nothing', () => {
