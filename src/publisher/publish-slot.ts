@@ -24,6 +24,9 @@ const MESSAGE_GONE = new Set([
   'thread_not_found',
 ]);
 
+/** Slack broke in the middle: it may have posted all the same. */
+const AMBIGUOUS = new Set(['internal_error', 'fatal_error', 'service_unavailable', 'request_timeout']);
+
 export interface SlotContext {
   db: Db;
   slack: WebClient;
@@ -83,7 +86,7 @@ async function post(
     }),
   ).catch(async (error) => {
     // A clear "no" is not an answer that got lost: there is nothing to look for.
-    if (error instanceof WebAPIPlatformError || error instanceof WebAPIRateLimitedError) {
+    if (isClearNo(error) || error instanceof WebAPIRateLimitedError) {
       await forgetMessage(context.db, incident.id, slot.name);
     }
     throw error;
@@ -91,6 +94,10 @@ async function post(
   if (!answer.ts) throw new Error('chat.postMessage answered without a ts');
   await recordSent(context.db, incident.id, slot.name, answer.ts, hash);
   return answer.ts;
+}
+
+function isClearNo(error: unknown): boolean {
+  return error instanceof WebAPIPlatformError && !AMBIGUOUS.has(error.data.error);
 }
 
 async function update(context: SlotContext, channel: string, ts: string, slot: Slot): Promise<void> {
@@ -115,7 +122,7 @@ async function lookForLost(
   try {
     return await findLostMessage(context, incident, slot, known);
   } catch (err) {
-    if (!(err instanceof WebAPIPlatformError)) throw err;
+    if (!isClearNo(err)) throw err;
     context.log.warn({ slot, incidentId: incident.id, err }, 'cannot look for a lost message, posting anew');
     return null;
   }

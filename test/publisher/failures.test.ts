@@ -93,6 +93,27 @@ test('where the channel cannot be read, a lost post is repeated rather than neve
   await expectEachOnce(scene, incident);
 });
 
+test('a post that Slack broke off is looked for before it is posted again', async () => {
+  const scene = await openScene();
+  scene.slack.sandbox.failures.set({ errors: { 'chat.postMessage': 'internal_error' }, times: 1 });
+  const incident = await scene.open('api');
+  scene.publish();
+  await scene.settled(incident);
+  await expectEachOnce(scene, incident);
+  expect(calls(scene, 'conversations.history').length).toBeGreaterThan(0);
+});
+
+test('looking that Slack breaks off is repeated, and nothing is posted in the meantime', async () => {
+  const scene = await openScene();
+  scene.slack.sandbox.failures.set({ errors: { 'conversations.history': 'internal_error' }, times: 1 });
+  const incident = await scene.open('api');
+  await recordAttempt(scene.db, incident.id, 'card', incident.channel, null);
+  scene.publish();
+  await scene.settled(incident);
+  await expectEachOnce(scene, incident);
+  expect(calls(scene, 'conversations.history')).toHaveLength(2);
+});
+
 test('a rate limit is respected, and holds up no other channel', async () => {
   const scene = await openScene();
   const slack = scene.slack.client();
