@@ -58,16 +58,16 @@ const Manifest = z.strictObject({
 
 const manifest = Manifest.parse(parse(readFileSync(join(ROOT, 'manifest.yml'), 'utf8')));
 
-/** Scope that each Web API method needs; null where it needs none. */
-const SCOPES: Record<string, string | null> = {
+/** Scopes that each Web API method needs, in public and private channels; null where it needs none. */
+const SCOPES: Record<string, string | string[] | null> = {
   'auth.test': null,
   'chat.postMessage': 'chat:write',
   'chat.postEphemeral': 'chat:write',
   'chat.update': 'chat:write',
   'chat.delete': 'chat:write',
   'chat.getPermalink': null,
-  'conversations.history': 'channels:history',
-  'conversations.replies': 'channels:history',
+  'conversations.history': ['channels:history', 'groups:history'],
+  'conversations.replies': ['channels:history', 'groups:history'],
   'conversations.info': 'channels:read',
   'conversations.open': 'im:write',
   'files.uploadV2': 'files:write',
