@@ -66,12 +66,12 @@ export function openedText(incident: Incident, title: string, opened: boolean): 
     : `INC-${incident.id} of ${escapeText(title)} is already open in ${where}; you joined it, and it is being looked at again.`;
 }
 
-/** What `/latency` can do. */
 /** The private answer to `/latency` while the bot's own store takes its time. */
 export function stillOpeningText(title: string): string {
   return `Opening an incident of ${escapeText(title)}; the bot's own database is slow to answer. \`/latency status\` tells when it is open.`;
 }
 
+/** What `/latency` can do. */
 export function helpText(services: { id: string; title: string }[]): string {
   const names = services.slice(0, MAX_SERVICES).map(({ id, title }) => `\`${id}\` (${escapeText(title)})`);
   const more = services.length > MAX_SERVICES ? `, and ${services.length - MAX_SERVICES} more` : '';
