@@ -10,7 +10,6 @@ export type ErrorCode =
   | 'store-unreachable'
   | 'store-migration'
   | 'queue-unreachable'
-  | 'slack-unreachable'
   | 'slack-refused'
   | 'target-unreachable'
   | 'target-timeout'
@@ -19,7 +18,6 @@ export type ErrorCode =
   | 'target-protocol'
   | 'not-configured'
   | 'not-found'
-  | 'audit-broken'
   | 'internal';
 
 /** An error with a stable code and a sentence for people. */
