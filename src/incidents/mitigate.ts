@@ -148,6 +148,11 @@ async function refuse(
 
 function claim(deps: IncidentDeps, row: MitigationRow, service: NamedService): Promise<MitigationRow | null> {
   return inIncident(deps.db, row.incidentId, async (db) => {
+    const outdated = await configurationRefusal(db, row, service);
+    if (outdated) {
+      await refuse(db, row, outdated, { because: 'configuration' });
+      return null;
+    }
     // Several may have been asked for while the budget still had room.
     const overspent = await budgetRefusal(db, row, service);
     if (overspent) {
@@ -155,12 +160,26 @@ function claim(deps: IncidentDeps, row: MitigationRow, service: NamedService): P
       await refuse(db, row, reason, { because: overspent.refused });
       return null;
     }
-    const claimed = await claimMitigation(db, row.id, randomUUID());
+    const claimed = await claimMitigation(db, row.id, randomUUID(), service.approvals.quorum);
     if (!claimed) return null;
     await addTimeline(db, claimed.incidentId, 'executing', 'latency-bot', about(claimed));
     await appendAudit(db, auditOf(claimed, 'executing', { target: claimed.targetHash }));
     return claimed;
   });
+}
+
+/** What the configuration of now forbids counts, although it allowed it when it was approved. */
+async function configurationRefusal(
+  db: Db,
+  row: MitigationRow,
+  service: NamedService,
+): Promise<string | null> {
+  if (service.mitigations.disabled.includes(row.kind))
+    return `${row.kind} was disabled for this service before it started; nothing was done`;
+  const needed = Math.max(row.quorum, service.approvals.quorum);
+  const given = (await approvalsOf(db, row.id)).filter(({ decision }) => decision === 'approve').length;
+  if (given >= needed) return null;
+  return `it has ${given} of the ${needed} approvals that are needed now; nothing was done`;
 }
 
 async function verify(

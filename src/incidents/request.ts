@@ -33,7 +33,12 @@ export async function prepareRequest(
   if (mitigation.state !== 'proposed' || mitigation.version !== version) {
     return { refused: 'out-of-date', state: mitigation.state, by: mitigation.requestedBy };
   }
-  if (!service.targets.postgres?.actionUrl || service.approvals.approvers.length === 0) {
+  if (
+    !service.targets.postgres?.actionUrl ||
+    service.approvals.approvers.length === 0 ||
+    // An offer may be older than the configuration.
+    service.mitigations.disabled.includes(mitigation.kind)
+  ) {
     return { refused: 'look-only' };
   }
   const refusal = await refusalOf(deps, mitigation, userId);

@@ -97,7 +97,7 @@ const CLAIM = `
   update mitigations
   set state = 'executing', version = version + 1, claim = $2, claimed_at = clock_timestamp()
   where id = $1 and state = 'approved' and approved_until > clock_timestamp()
-  and quorum <= (select count(*) from approvals a where a.mitigation_id = $1 and a.decision = 'approve'
+  and greatest(quorum, $3) <= (select count(*) from approvals a where a.mitigation_id = $1 and a.decision = 'approve'
     and a.target_hash = mitigations.target_hash)
   returning ${COLUMNS}`;
 const RECORD_OUTCOME = `
@@ -251,9 +251,14 @@ export async function markApproved(
   return rows[0] ?? null;
 }
 
-/** approved → executing, for exactly one caller, while the approval is valid. */
-export async function claimMitigation(db: Db, id: number, claim: string): Promise<MitigationRow | null> {
-  const { rows } = await db.query<MitigationRow>(CLAIM, [id, claim]);
+/** approved → executing, for exactly one caller, while the approval is valid and has the quorum of then and of now. */
+export async function claimMitigation(
+  db: Db,
+  id: number,
+  claim: string,
+  quorumNow = 1,
+): Promise<MitigationRow | null> {
+  const { rows } = await db.query<MitigationRow>(CLAIM, [id, claim, quorumNow]);
   return rows[0] ?? null;
 }
 

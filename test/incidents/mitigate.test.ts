@@ -200,6 +200,34 @@ describe('not carried out', () => {
     expect(row.requestedBy).toBe(ASKER);
   });
 
+  test.each<[string, { mitigations?: { disabled: string[] }; approvals?: { quorum: number } }, RegExp]>([
+    [
+      'its kind was disabled',
+      { mitigations: { disabled: ['terminate-backend'] } },
+      /terminate-backend was disabled/,
+    ],
+    ['the quorum was raised', { approvals: { quorum: 2 } }, /1 of the 2 approvals/],
+  ])('what was approved before %s', async (_what, change, reason) => {
+    const { session, row } = await approved();
+    const service = world.deps.services.get(row.service);
+    if (!service) throw new Error('no service');
+    service.mitigations = { ...service.mitigations, ...change.mitigations };
+    service.approvals = { ...service.approvals, ...change.approvals };
+    await Promise.all(Array.from({ length: 3 }, () => execute(row)));
+    await expectNothingDone(session);
+    expect(await now(world, row)).toMatchObject({
+      ...{ state: 'failed', claim: null },
+      detail: expect.stringMatching(reason),
+    });
+    expect((await audited(world, `mitigation:${row.id}`)).slice(2)).toEqual(['mitigation.refused']);
+  });
+
+  test('the claim itself counts the approvals against the quorum of now', async () => {
+    const { row } = await approved();
+    expect(await claimMitigation(world.db, row.id, randomUUID(), 2)).toBeNull();
+    expect(await claimMitigation(world.db, row.id, randomUUID(), 1)).toMatchObject({ state: 'executing' });
+  });
+
   test('more than the incident may have ended, even if all were approved before', async () => {
     const incident = await world.openIncident({ mitigations: { maxKillsPerIncident: 2 } });
     const sessions = await Promise.all(Array.from({ length: 5 }, () => idleInTransaction(world)));

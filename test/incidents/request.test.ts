@@ -113,6 +113,7 @@ describe('refused', () => {
   test.each([
     ['no connection for acts', { targets: { postgres: { url: 'postgres://x/y' } } }],
     ['nobody who could approve', { approvals: { approvers: [] } }],
+    ['this kind disabled', { mitigations: { disabled: ['terminate-backend'] } }],
   ])('a service with %s', async (_what, overrides) => {
     const { mitigation } = await offered(world, overrides);
     expect(await ask(mitigation)).toEqual({ refused: 'look-only' });
