@@ -21,7 +21,7 @@ const PROBE_SETTINGS = {
   jit: 'off',
   max_parallel_workers_per_gather: 0,
   work_mem: '8MB',
-  search_path: 'pg_catalog,public',
+  search_path: 'pg_catalog',
 };
 
 const SEES_ALL_STATS = `
@@ -139,7 +139,7 @@ function openActionConnection(url: string, signal: AbortSignal): Promise<Connect
       settings: {
         statement_timeout: ACT_STATEMENT_MS,
         lock_timeout: 200,
-        search_path: 'pg_catalog,public',
+        search_path: 'pg_catalog',
       },
       applicationName: 'latency-bot:act',
       connectTimeoutMs: CONNECT_TIMEOUT_MS * 2,

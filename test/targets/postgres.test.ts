@@ -43,6 +43,16 @@ test('a probe says its name, cannot write, and its statements are limited', () =
     });
   }));
 
+test('functions of the application are not found by their bare names, neither looking nor acting', () =>
+  withTarget(
+    async (target) => {
+      const sql = "select current_setting('search_path') as path";
+      expect(await target.query({ probe: 'x', sql, signal: signal() })).toEqual([{ path: 'pg_catalog' }]);
+      expect(await target.act({ sql, signal: signal() })).toEqual([{ path: 'pg_catalog' }]);
+    },
+    { actionUrl: (db) => db.actionUrl },
+  ));
+
 test('settings in the URL do not weaken the limits', () =>
   withTarget(
     async (target) => {
