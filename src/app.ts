@@ -128,7 +128,7 @@ async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promis
   progress('slack', sandboxed ? 'the workspace in your browser' : slackConfig.apiUrl);
   const identity = await identify(slack, log, signal);
   teamId = identity.teamId;
-  const connection = await connectSlack(slackConfig, identity, deps);
+  const connection = await connectSlack(slackConfig, identity, deps, signal);
   httpSlack.connection = connection;
   stops.push(() => connection.stop());
   return url;
