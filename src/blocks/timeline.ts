@@ -61,7 +61,10 @@ export function timelineLine(entry: TimelineEntry): string {
     'target-changed': `Target changed, nothing was done: ${text('title')}. ${text('detail') || text('reason')}`,
     interrupted: `Interrupted: ${text('title')}. Looking whether it took effect; it is not repeated`,
     recovered: `Latency recovered.${p95}`,
-    'not-recovered': `Latency did not recover.${p95}`,
+    'not-recovered':
+      data.p95Ms === null
+        ? 'Whether latency recovered could not be seen: it could not be measured'
+        : `Latency did not recover.${p95}`,
     resolved: `Resolved by ${actor}`,
   };
   return (Object.hasOwn(lines, entry.kind) ? lines[entry.kind] : undefined) ?? escapeText(entry.kind);
