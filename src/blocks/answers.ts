@@ -38,7 +38,7 @@ export function refusalText(refusal: Refusal): string {
     case 'people-unknown':
       return 'Slack did not say whether you are allowed to, so nothing was done. Try again in a moment.';
     case 'look-only':
-      return 'This service is look-only: it has no `actionUrl` or no approvers in the configuration.';
+      return 'The configuration of this service does not allow it: no `actionUrl`, no approvers, or this kind is disabled.';
     case 'budget-used':
       return `This incident has used up its ${refusal.limit} cancelled or terminated sessions. Raise \`maxKillsPerIncident\` or act by hand.`;
     case 'already-decided-by-you':

@@ -60,7 +60,10 @@ function titleOf({ incident, service }: IncidentView, diagnosis: Diagnosis | nul
   const name = `INC-${incident.id} · ${service.title}`;
   if (incident.state === 'resolved') return `${name}: resolved`;
   if (incident.state === 'monitoring') return `${name} is recovering`;
-  return diagnosis?.verdict === 'healthy' ? `${name}: nothing wrong found` : `${name} is slow`;
+  if (!diagnosis) return `${name} is being looked at`;
+  if (diagnosis.verdict === 'healthy') return `${name}: nothing wrong found`;
+  const measured = diagnosis.scope.p95Ms !== null || diagnosis.verdict === 'cause-found';
+  return measured ? `${name} is slow` : `${name}: latency not measured`;
 }
 
 function facts(view: IncidentView): string[] {

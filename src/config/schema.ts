@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { duration, SlackChannel, SlackUser, SlackUserGroup, Url } from './values.ts';
 
+/** Every kind that there is; a switch that keeps an action off must not be mistyped in silence. */
+export const MITIGATION_KINDS: readonly string[] = ['cancel-query', 'terminate-backend'];
+const MitigationKind = z
+  .string()
+  .refine((kind) => MITIGATION_KINDS.includes(kind), { error: `expected ${MITIGATION_KINDS.join(' or ')}` });
+
 export const PostgresTarget = z
   .strictObject({
     url: Url(['postgres', 'postgresql'], 'a PostgreSQL URL').describe(
@@ -112,7 +118,7 @@ export const ApprovalPolicy = z
 export const Service = z.strictObject({
   title: z.string().min(1).max(80).describe('Name shown in Slack.'),
   channel: SlackChannel.describe(
-    'Channel of incidents that an alert opens. `/latency` uses the channel it was typed in.',
+    'Where an incident goes when the bot may not post in the channel where `/latency` was typed.',
   ),
   views: z
     .record(z.string(), z.string())
@@ -129,9 +135,9 @@ export const Service = z.strictObject({
   mitigations: z
     .strictObject({
       disabled: z
-        .array(z.string())
+        .array(MitigationKind)
         .default([])
-        .describe('Kinds of mitigation never offered for this service.'),
+        .describe('Kinds of mitigation never offered or carried out for this service.'),
       maxKillsPerIncident: z
         .int()
         .min(0)
@@ -213,7 +219,7 @@ export const Config = z.strictObject({
         .min(0)
         .max(65_535)
         .default(8080)
-        .describe('Port of health checks, alert webhooks and Slack over HTTP.'),
+        .describe('Port of the health checks and of Slack over HTTP.'),
     })
     .prefault({}),
   log: z

@@ -36,7 +36,9 @@ test('the example is valid, and names its schema for editors', () => {
   expect(example.split('\n')[0]).toBe(
     '# yaml-language-server: $schema=./docs/schema/latency-bot.schema.json',
   );
-  expect(() => loadConfig(join(ROOT, 'latency-bot.example.yml'), {})).toThrow(/SLACK_BOT_TOKEN is not set/);
+  expect(() => loadConfig(join(ROOT, 'latency-bot.example.yml'), {})).toThrow(
+    /DEBTFLOW_PROBE_URL is not set/,
+  );
 });
 
 test('the example shows every section and every setting', () => {
