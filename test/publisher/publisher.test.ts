@@ -14,7 +14,7 @@ test('one card in the channel, the timeline in its thread; changes are edits of 
   const before = await scene.shown(incident);
   expect([...before.keys()].sort()).toEqual(['card', 'timeline']);
   const [card] = before.get('card') ?? [];
-  expect(card?.text).toContain('DebtFlow API is slow');
+  expect(card?.text).toContain('DebtFlow API is being looked at');
   expect(before.get('timeline')?.[0]).toMatchObject({ thread_ts: card?.ts });
 
   await scene.changeLead(incident, 'UAPPROVER');
