@@ -1,33 +1,10 @@
 import { BackendTarget, LockRelease } from './backend-target.ts';
+import { guarded, SAME_STATEMENT } from './guarded.ts';
 import type { Mitigation, MitigationContext } from './mitigation.ts';
 import { act, type CurrentBackend, lookAgain, POLICY, verifyEffect } from './signal.ts';
 import { describeBackend, describeRelease } from './words.ts';
 
-// Identity, policy and effect in one statement: nothing can change in between but for microseconds. An idle
-// session keeps its last query_start, so the state is part of the identity.
-export const CANCEL = `
-  with target as materialized (
-    select a.pid
-    from pg_stat_activity a
-    join pg_roles r on r.oid = a.usesysid
-    where a.pid = $1
-    and a.backend_start = $2::timestamptz
-    and a.query_start = $3::timestamptz
-    and to_jsonb(a) ->> 'query_id' is not distinct from $4
-    and a.state = 'active'
-    and a.backend_type = 'client backend'
-    and a.datname = $5
-    and a.datname = current_database()
-    and a.usename = $6
-    and a.usename <> all ($7::text[])
-    and a.application_name <> all ($8::text[])
-    and a.application_name not like 'latency-bot%'
-    and a.pid <> pg_backend_pid()
-    and not r.rolsuper
-    and not r.rolreplication
-  )
-  select pg_cancel_backend(pid) as signalled
-  from target`;
+export const CANCEL = guarded('pg_cancel_backend', SAME_STATEMENT);
 
 const look = (target: BackendTarget, context: MitigationContext) =>
   lookAgain(target, context, (now) => movedOn(target, now));

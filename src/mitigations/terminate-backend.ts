@@ -1,58 +1,19 @@
 import { BackendTarget, LockRelease } from './backend-target.ts';
+import { guarded, SAME_STATEMENT } from './guarded.ts';
 import type { Mitigation, MitigationContext } from './mitigation.ts';
 import { act, type CurrentBackend, lookAgain, POLICY, verifyEffect } from './signal.ts';
 import { describeBackend, describeRelease } from './words.ts';
 
-// Identity, policy and effect in one statement: nothing can change in between but for microseconds. The same idle
-// period is meant, so state_change and xact_start belong to the identity.
-export const TERMINATE_IDLE = `
-  with target as materialized (
-    select a.pid
-    from pg_stat_activity a
-    join pg_roles r on r.oid = a.usesysid
-    where a.pid = $1
-    and a.backend_start = $2::timestamptz
-    and a.state_change = $3::timestamptz
+// The same idle period is meant, so state_change and xact_start belong to the identity.
+export const TERMINATE_IDLE = guarded(
+  'pg_terminate_backend',
+  `a.state_change = $3::timestamptz
     and a.xact_start = $4::timestamptz
-    and a.state in ('idle in transaction', 'idle in transaction (aborted)')
-    and a.backend_type = 'client backend'
-    and a.datname = $5
-    and a.datname = current_database()
-    and a.usename = $6
-    and a.usename <> all ($7::text[])
-    and a.application_name <> all ($8::text[])
-    and a.application_name not like 'latency-bot%'
-    and a.pid <> pg_backend_pid()
-    and not r.rolsuper
-    and not r.rolreplication
-  )
-  select pg_terminate_backend(pid) as signalled
-  from target`;
+    and a.state in ('idle in transaction', 'idle in transaction (aborted)')`,
+);
 
 // For a statement that a cancel did not end: the identity is that of the cancelled statement.
-export const TERMINATE_ACTIVE = `
-  with target as materialized (
-    select a.pid
-    from pg_stat_activity a
-    join pg_roles r on r.oid = a.usesysid
-    where a.pid = $1
-    and a.backend_start = $2::timestamptz
-    and a.query_start = $3::timestamptz
-    and to_jsonb(a) ->> 'query_id' is not distinct from $4
-    and a.state = 'active'
-    and a.backend_type = 'client backend'
-    and a.datname = $5
-    and a.datname = current_database()
-    and a.usename = $6
-    and a.usename <> all ($7::text[])
-    and a.application_name <> all ($8::text[])
-    and a.application_name not like 'latency-bot%'
-    and a.pid <> pg_backend_pid()
-    and not r.rolsuper
-    and not r.rolreplication
-  )
-  select pg_terminate_backend(pid) as signalled
-  from target`;
+export const TERMINATE_ACTIVE = guarded('pg_terminate_backend', SAME_STATEMENT);
 
 const look = (target: BackendTarget, context: MitigationContext) =>
   lookAgain(target, context, (now) => movedOn(target, now));
