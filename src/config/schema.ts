@@ -23,6 +23,12 @@ export const PostgresTarget = z
       .describe(
         'Roles of the API itself. Sessions of these roles count as requests in flight; empty means every role.',
       ),
+    suspects: z
+      .record(z.string().min(1).max(40), z.string().min(1).max(4_000))
+      .default({})
+      .describe(
+        'Statements that are explained in every run, by name: a SELECT with $1, $2 … in place of its values (runbook, step 4).',
+      ),
   })
   .describe('The PostgreSQL that the API uses.');
 
@@ -47,6 +53,72 @@ export const PrometheusTarget = z
     timeout: duration('2s', 100, 10_000).describe('How long one query may take.'),
   })
   .describe('A Prometheus server that scrapes the API. Preferred over `metrics` when both are given.');
+
+export const PgBouncerTarget = z
+  .strictObject({
+    url: Url(['postgres', 'postgresql'], 'a PostgreSQL URL').describe(
+      'Admin console of PgBouncer (database `pgbouncer`) as a role of stats_users.',
+    ),
+    timeout: duration('1500ms', 100, 10_000).describe('How long one SHOW may take.'),
+  })
+  .describe('The PgBouncer between the API and PostgreSQL.');
+
+export const RedisTarget = z
+  .strictObject({
+    url: Url(['redis', 'rediss'], 'a Redis URL').describe(
+      "The application's Redis: cache, circuit breaker, Celery broker. The bot only looks at it.",
+    ),
+    queues: z
+      .array(z.string().min(1).max(100))
+      .max(20)
+      .default(['celery'])
+      .describe('Queues of Celery, which are Redis lists, to count.'),
+    timeout: duration('1500ms', 100, 10_000).describe('How long one command may take.'),
+  })
+  .describe('The Redis that the API and Celery use.');
+
+const AbsolutePath = z.string().regex(/^\/[\w.@:/-]*$/, 'expected an absolute path without spaces');
+
+const LocalHost = z
+  .strictObject({
+    pidFile: AbsolutePath.optional().describe('Pid file of the Gunicorn master.'),
+    logFile: AbsolutePath.optional().describe('Log file of the API, when it does not log to the journal.'),
+    unit: z
+      .string()
+      .regex(/^[\w.@-]+$/, 'expected the name of a systemd unit')
+      .optional()
+      .describe('systemd unit whose journal is the log of the API.'),
+  })
+  .describe('The machine that the bot runs on.');
+
+const SshHost = z
+  .strictObject({
+    host: z
+      .string()
+      .regex(/^[\w.:-]+$/, 'expected a host name or address')
+      .describe('Where sshd listens.'),
+    port: z.int().min(1).max(65_535).default(22).describe('Its port.'),
+    user: z
+      .string()
+      .regex(/^[a-z_][\w-]*$/, 'expected a user name')
+      .describe('User whose key is bound to the forced command.'),
+    keyFile: AbsolutePath.describe('Private key; only its owner may read it.'),
+    knownHostsFile: AbsolutePath.describe('The pinned host keys; an unknown host is refused.'),
+  })
+  .describe(
+    'Another machine, reached by OpenSSH with the forced command of docs/permissions.md. Paths and units stand there, not here.',
+  );
+
+export const HostTarget = z
+  .strictObject({
+    local: LocalHost.optional(),
+    ssh: SshHost.optional(),
+    runsPostgres: z.boolean().default(false).describe('Whether PostgreSQL runs on this machine too.'),
+    timeout: duration('1500ms', 100, 10_000).describe('How long one look may take.'),
+  })
+  .refine((host) => (host.local === undefined) !== (host.ssh === undefined), {
+    error: 'expected either local or ssh',
+  });
 
 /** Thresholds of the diagnosis; their sources stand beside the defaults in runbook/thresholds.ts. */
 export const Thresholds = z
@@ -129,6 +201,12 @@ export const Service = z.strictObject({
     postgres: PostgresTarget.optional(),
     metrics: MetricsTarget.optional(),
     prometheus: PrometheusTarget.optional(),
+    pgbouncer: PgBouncerTarget.optional(),
+    redis: RedisTarget.optional(),
+    host: HostTarget.optional().describe('The machine of Gunicorn.'),
+    databaseHost: HostTarget.optional().describe(
+      'The machine of PostgreSQL, when it is another one that may be looked at.',
+    ),
   }),
   thresholds: Thresholds,
   approvals: ApprovalPolicy,

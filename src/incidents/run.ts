@@ -2,7 +2,7 @@ import type { NamedService } from '../config/schema.ts';
 import { diagnose } from '../diagnosis/diagnose.ts';
 import type { Diagnosis } from '../diagnosis/diagnosis.ts';
 import { PROBES } from '../probes/index.ts';
-import type { Probe, ProbeOutcome } from '../probes/probe.ts';
+import { GRACE_MS, type Probe, type ProbeOutcome } from '../probes/probe.ts';
 import { runProbe } from '../probes/run-probe.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Db } from '../store/database.ts';
@@ -49,8 +49,7 @@ export async function startRun(
   const service = serviceOf(deps, incident.service);
   if (!service) return null;
   const { mitigationId } = request;
-  const slowest = Math.max(...ALL_PROBES.map((probe) => service.window + probe.graceMs));
-  const deadlineMs = slowest + RUN_MARGIN_MS;
+  const deadlineMs = service.window + GRACE_MS + RUN_MARGIN_MS;
   const run = await inIncident(deps.db, incident.id, async (db) => {
     if (mitigationId !== null && !(await isRecoveryCheckDue(db, mitigationId))) return null;
     const created = await insertRun(
@@ -107,7 +106,7 @@ export async function performProbe(
   const service = run && serviceOf(deps, run.service);
   const probe = ALL_PROBES.find((candidate) => candidate.id === probeId);
   if (!run || !service || !probe) return;
-  const deadlineMs = service.window + probe.graceMs;
+  const deadlineMs = service.window + GRACE_MS;
   if (!(await claimReport(deps.db, runId, probeId, deadlineMs + 1_000))) return;
   await touchIncident(deps.db, run.incidentId);
   const context = {

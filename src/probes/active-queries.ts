@@ -99,8 +99,10 @@ export const activeQueries: Probe<ActiveQueriesReport> = {
   id: 'active-queries',
   title: 'Busy database sessions',
   runbookStep: 2,
-  needs: 'postgres',
-  graceMs: 2_500,
+  needs: ['postgres'],
+  cost: '13 reads of pg_stat_activity within the window and one of the sessions that are busy',
+  requires: ['postgres:reachable', 'postgres:read-all-stats'],
+  improvedBy: ['postgres:query-id', 'postgres:reserved-slots'],
   report: Report,
 
   async run({ targets, service, windowMs, signal }) {

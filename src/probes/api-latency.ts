@@ -36,9 +36,10 @@ export const apiLatency: Probe<ApiLatencyReport> = {
   id: 'api-latency',
   title: 'Latency of the API',
   runbookStep: 1,
-  needs: 'metrics',
-  // Four scrapes of up to 2 s may surround the window, and one that waits behind busy workers is a finding.
-  graceMs: 4_500,
+  needs: ['metrics'],
+  cost: '2 scrapes of /metrics around the window, or about 16 queries to Prometheus',
+  requires: ['metrics:reachable'],
+  improvedBy: ['metrics:by-view'],
   report: Report,
 
   async run({ targets, service, windowMs, signal }) {

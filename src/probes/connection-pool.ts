@@ -96,8 +96,10 @@ export const connectionPool: Probe<ConnectionPoolReport> = {
   id: 'connection-pool',
   title: 'Connection slots',
   runbookStep: 5,
-  needs: 'postgres',
-  graceMs: 5_000,
+  needs: ['postgres'],
+  cost: '3 reads of pg_stat_activity and the catalog of roles',
+  requires: ['postgres:reachable', 'postgres:read-all-stats'],
+  improvedBy: ['postgres:reserved-slots'],
   report: Report,
 
   async run({ targets, signal }) {

@@ -173,8 +173,10 @@ export const lockTree: Probe<LockTreeReport> = {
   id: 'lock-tree',
   title: 'Lock waits and who causes them',
   runbookStep: 2,
-  needs: 'postgres',
-  graceMs: 2_500,
+  needs: ['postgres'],
+  cost: '3 reads of pg_stat_activity and pg_locks, of which one asks the lock manager for the blockers of each waiter',
+  requires: ['postgres:reachable', 'postgres:read-all-stats'],
+  improvedBy: ['postgres:query-id', 'postgres:reserved-slots'],
   report: Report,
 
   async run({ targets, windowMs, signal }) {

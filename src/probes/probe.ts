@@ -1,9 +1,13 @@
 import type { z } from 'zod';
 import type { NamedService } from '../config/schema.ts';
 import type { Log } from '../targets/log.ts';
+import type { RequirementId } from '../targets/requirement.ts';
 import type { Targets } from '../targets/targets.ts';
 
-export type TargetName = 'postgres' | 'metrics';
+export type TargetName = keyof Targets;
+
+/** Time that a probe has beyond the sampling window: a run with the default window ends within 5 s whatever hangs. */
+export const GRACE_MS = 1_800;
 
 export interface ProbeContext {
   service: NamedService;
@@ -20,12 +24,16 @@ export interface ProbeContext {
 export interface Probe<Report> {
   id: string;
   title: string;
-  /** Step of the runbook that this probe automates. */
+  /** Step of the runbook that this probe automates; 8 is its section on tuning. */
   runbookStep: number;
-  /** Target without which there is nothing to look at; the probe is then skipped and says so. */
-  needs: TargetName;
-  /** Time allowed beyond the sampling window, in milliseconds. */
-  graceMs: number;
+  /** Targets without which there is nothing to look at; the probe is then skipped and says so. */
+  needs: readonly TargetName[];
+  /** What it costs the diagnosed system, in words an operator can check. */
+  cost: string;
+  /** Without one of these the probe cannot look; `latency-bot doctor` checks them. */
+  requires: readonly RequirementId[];
+  /** Without one of these it looks, and its report says what it could not see. */
+  improvedBy: readonly RequirementId[];
   report: z.ZodType<Report>;
   run(context: ProbeContext): Promise<Report>;
 }

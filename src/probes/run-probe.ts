@@ -1,5 +1,6 @@
 import { BotError, userMessageOf } from '../errors.ts';
-import type { Probe, ProbeContext, ProbeOutcome } from './probe.ts';
+import { TARGET_TITLES } from '../targets/targets.ts';
+import { GRACE_MS, type Probe, type ProbeContext, type ProbeOutcome } from './probe.ts';
 
 /**
  * Runs one probe within its deadline and never throws: what went wrong is the outcome. A probe that ignores its
@@ -8,7 +9,7 @@ import type { Probe, ProbeContext, ProbeOutcome } from './probe.ts';
 export async function runProbe<Report>(
   probe: Probe<Report>,
   context: ProbeContext,
-  deadlineMs: number = context.windowMs + probe.graceMs,
+  deadlineMs: number = context.windowMs + GRACE_MS,
 ): Promise<ProbeOutcome<Report>> {
   const startedAt = new Date().toISOString();
   const begin = performance.now();
@@ -18,8 +19,9 @@ export async function runProbe<Report>(
     startedAt,
     durationMs: Math.round(performance.now() - begin),
   });
-  if (!context.targets[probe.needs]) {
-    const reason = `no ${probe.needs} target is configured for this service`;
+  const absent = probe.needs.filter((name) => !context.targets[name]);
+  if (absent.length > 0) {
+    const reason = `not configured for this service: ${absent.map((name) => TARGET_TITLES[name]).join(', ')}`;
     return { ...head(), status: 'skipped', reason, code: 'not-configured' };
   }
   const deadline = AbortSignal.timeout(deadlineMs);

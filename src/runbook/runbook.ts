@@ -16,4 +16,5 @@ export const RUNBOOK_STEPS: readonly RunbookStep[] = [
   { number: 5, title: 'Check connection pool status', probes: ['connection-pool'] },
   { number: 6, title: 'Check Redis latency', probes: [] },
   { number: 7, title: 'Check application server resources', probes: [] },
+  { number: 8, title: 'Tune PostgreSQL, and look at the symptoms around the API', probes: [] },
 ];

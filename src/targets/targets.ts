@@ -1,15 +1,34 @@
 import type { NamedService } from '../config/schema.ts';
+import type { HostTarget } from './host.ts';
 import type { Log } from './log.ts';
 import { openMetricsEndpoint } from './metrics-endpoint.ts';
 import type { MetricsSource } from './metrics-source.ts';
+import type { PgBouncerTarget } from './pgbouncer.ts';
 import { openPostgres, type PostgresTarget } from './postgres.ts';
 import { openPrometheus } from './prometheus.ts';
+import type { RedisTarget } from './redis.ts';
 
 /** The clients of one diagnosed service; what is not configured is not there. */
 export interface Targets {
   postgres?: PostgresTarget;
   metrics?: MetricsSource;
+  pgbouncer?: PgBouncerTarget;
+  redis?: RedisTarget;
+  /** Where Gunicorn runs. */
+  host?: HostTarget;
+  /** Where PostgreSQL runs, when that is another machine. */
+  databaseHost?: HostTarget;
 }
+
+/** What people call a target. */
+export const TARGET_TITLES: Record<keyof Targets, string> = {
+  postgres: 'PostgreSQL',
+  metrics: 'metrics of the API',
+  pgbouncer: 'PgBouncer',
+  redis: 'Redis',
+  host: 'host of the API',
+  databaseHost: 'host of the database',
+};
 
 export interface OpenTargets extends Targets {
   /** For a process that stays: opens the session that is kept, and begins the latency history. */

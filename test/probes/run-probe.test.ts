@@ -19,8 +19,10 @@ const probe = (run: Probe<{ n: number }>['run']): Probe<{ n: number }> => ({
   id: 'some-probe',
   title: 'Some probe',
   runbookStep: 2,
-  needs: 'postgres',
-  graceMs: 50,
+  needs: ['postgres'],
+  cost: 'nothing',
+  requires: [],
+  improvedBy: [],
   report: z.object({ n: z.number() }),
   run,
 });
@@ -51,7 +53,7 @@ test('is skipped, and says so, when its target is not configured', async () => {
 });
 
 test('a probe that ignores its signal costs its deadline', async () => {
-  const outcome = await runProbe(probe(never), context());
+  const outcome = await runProbe(probe(never), context(), 60);
   expect(outcome).toMatchObject({
     status: 'failed',
     code: 'target-timeout',

@@ -19,6 +19,7 @@ async function withTarget(
   const target = openPostgres({
     url: config.url?.(database) ?? database.probeUrl,
     applicationRoles: [],
+    suspects: {},
     ...(config.actionUrl && { actionUrl: config.actionUrl(database) }),
   });
   await work(target).finally(() => target.close());
@@ -131,7 +132,7 @@ test('a session that the server ended is replaced', () =>
 
 test('what is wrong with the address is said without the address', async () => {
   const told = async (url: string) => {
-    const target = openPostgres({ url, applicationRoles: [] });
+    const target = openPostgres({ url, applicationRoles: [], suspects: {} });
     const error = await target
       .query({ probe: 'x', sql: 'select 1', signal: signal() })
       .catch((e: unknown) => e);
@@ -150,7 +151,11 @@ test('a server that accepts and says nothing costs its time limit', async () => 
   await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done));
   const address = silent.address();
   const port = typeof address === 'object' && address ? address.port : 0;
-  const target = openPostgres({ url: `postgres://u:p@127.0.0.1:${port}/db`, applicationRoles: [] });
+  const target = openPostgres({
+    url: `postgres://u:p@127.0.0.1:${port}/db`,
+    applicationRoles: [],
+    suspects: {},
+  });
   await expect(
     target.query({ probe: 'x', sql: 'select 1', signal: AbortSignal.timeout(300) }),
   ).rejects.toMatchObject({ code: 'target-timeout' });
@@ -187,14 +192,14 @@ test('without an action URL nothing can be done', () =>
 
 test('when the slots run out the session that stayed is the way in; without one that is the finding', () =>
   withTinyPostgres({ max_connections: 6, superuser_reserved_connections: 1 }, async (url) => {
-    const warm = openPostgres({ url, applicationRoles: [] });
+    const warm = openPostgres({ url, applicationRoles: [], suspects: {} });
     await warm.query({ probe: 'x', sql: 'select 1', signal: signal() });
     await takeAllSlots(url);
     const rows = await Promise.all(
       [1, 2, 3].map(() => warm.query({ probe: 'x', sql: 'select 1 as one', signal: signal() })),
     );
     expect(rows).toEqual([[{ one: 1 }], [{ one: 1 }], [{ one: 1 }]]);
-    const late = openPostgres({ url, applicationRoles: [] });
+    const late = openPostgres({ url, applicationRoles: [], suspects: {} });
     await expect(late.query({ probe: 'x', sql: 'select 1', signal: signal() })).rejects.toMatchObject({
       code: 'target-full',
     });
@@ -215,7 +220,7 @@ test("the probe role's own limit is not taken for a full server", async () => {
 });
 
 test('open() keeps one session, and brings it back when it is lost', async () => {
-  const target = openPostgres({ url: database.probeUrl, applicationRoles: [] });
+  const target = openPostgres({ url: database.probeUrl, applicationRoles: [], suspects: {} });
   target.open();
   const warmPid = async () => {
     const { rows } = await database.query<{ pid: number }>(
