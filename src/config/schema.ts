@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Thresholds } from './thresholds.ts';
 import { duration, SlackChannel, SlackUser, SlackUserGroup, Url } from './values.ts';
 
 /** Every kind that there is; a switch that keeps an action off must not be mistyped in silence. */
@@ -119,52 +120,6 @@ export const HostTarget = z
   .refine((host) => (host.local === undefined) !== (host.ssh === undefined), {
     error: 'expected either local or ssh',
   });
-
-/** Thresholds of the diagnosis; their sources stand beside the defaults in runbook/thresholds.ts. */
-export const Thresholds = z
-  .strictObject({
-    baselineP95Ms: z
-      .number()
-      .positive()
-      .default(200)
-      .describe('Objective of the API: p95 in milliseconds (runbook, Symptoms).'),
-    criticalP95Ms: z.number().positive().default(10_000).describe('P1 from this p95 on (runbook, Severity).'),
-    criticalErrorRatio: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0.05)
-      .describe('P1 from this share of 5xx on (runbook, Severity).'),
-    longQueryMs: z
-      .number()
-      .positive()
-      .default(5_000)
-      .describe('An active statement older than this is long (runbook, step 2).'),
-    longQueryShare: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0.2)
-      .describe('Share of the database activity that a long query must hold to be a cause.'),
-    lockWaitMs: z
-      .number()
-      .nonnegative()
-      .default(1_000)
-      .describe('A waiter counts once it has waited this long.'),
-    connectionsCriticalRatio: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0.9)
-      .describe('Used share of the connection slots that counts as exhausted.'),
-    connectionsClearRatio: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0.75)
-      .describe('Below this used share exhaustion is ruled out.'),
-  })
-  .prefault({});
 
 export const ApprovalPolicy = z
   .strictObject({
@@ -324,7 +279,6 @@ export const Config = z.strictObject({
 
 export type Config = z.infer<typeof Config>;
 export type ServiceConfig = z.infer<typeof Service>;
-export type ThresholdConfig = z.infer<typeof Thresholds>;
 export type ApprovalPolicyConfig = z.infer<typeof ApprovalPolicy>;
 /** A service together with its id in the configuration. */
 export type NamedService = ServiceConfig & { id: string };

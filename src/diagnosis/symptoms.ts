@@ -1,4 +1,3 @@
-import { UNHEALTHY_ERROR_RATIO } from '../runbook/thresholds.ts';
 import type { Facts } from './facts.ts';
 import { count, duration, percent } from './words.ts';
 
@@ -32,7 +31,7 @@ export function symptomsOf(facts: Facts): Symptoms {
     complaints.push(`the few requests that completed took ${duration(overall?.meanMs ?? 0)} on average`);
   }
   const errorRate = overall?.errorRate ?? null;
-  if ((errorRate ?? 0) > UNHEALTHY_ERROR_RATIO)
+  if ((errorRate ?? 0) > facts.service.thresholds.unhealthyErrorRatio)
     complaints.push(`${percent(errorRate ?? 0)} of the requests fail`);
   const stuck = stuckSessions(facts, p95Ms === null);
   if (stuck.length > 0) {

@@ -1,6 +1,5 @@
 import type { NamedService } from '../config/schema.ts';
 import type { Diagnosis } from '../diagnosis/diagnosis.ts';
-import { UNHEALTHY_ERROR_RATIO } from '../runbook/thresholds.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Db } from '../store/database.ts';
 import { changeIncidentState } from '../store/incidents.ts';
@@ -37,7 +36,7 @@ function isHealthSeen(diagnosis: Diagnosis, causeId: string, service: NamedServi
   const causeIsGone = diagnosis.causes.some(({ id, status }) => id === causeId && status === 'ruled-out');
   const isQuick = p95Ms !== null && p95Ms <= service.thresholds.baselineP95Ms;
   // Requests that fail at once are quick too.
-  return causeIsGone && isQuick && (errorRate ?? 0) <= UNHEALTHY_ERROR_RATIO;
+  return causeIsGone && isQuick && (errorRate ?? 0) <= service.thresholds.unhealthyErrorRatio;
 }
 
 async function settle(
