@@ -4,7 +4,7 @@ import { BotError } from '../errors.ts';
 import { Session } from '../targets/backend.ts';
 import type { PostgresTarget } from '../targets/postgres.ts';
 import type { Probe } from './probe.ts';
-import { type SessionRow, toSession } from './session-row.ts';
+import { SESSION_COLUMNS, type SessionRow, toSession } from './session-row.ts';
 
 const SAMPLE_EVERY_MS = 250;
 const MAX_SESSIONS = 50;
@@ -26,32 +26,9 @@ const SAMPLE = `
   and a.state in ('active', 'fastpath function call')
   limit 2000`;
 
-// to_jsonb() reads query_id where it exists: PostgreSQL 13 has no such column. The time stamps stay text, because
-// they identify the session and a JS Date would lose their microseconds.
 const SESSIONS = `
   select
-    a.pid,
-    a.backend_start::text as "backendStart",
-    a.xact_start::text as "xactStart",
-    a.query_start::text as "queryStart",
-    a.state_change::text as "stateChange",
-    a.state,
-    to_jsonb(a) ->> 'query_id' as "queryId",
-    a.application_name as application,
-    coalesce(a.usename, '') as role,
-    coalesce(a.datname, '') as database,
-    host(a.client_addr) as client,
-    a.backend_type as "backendType",
-    a.wait_event_type as "waitEventType",
-    a.wait_event as "waitEvent",
-    (extract(epoch from clock_timestamp() - a.xact_start) * 1000)::float8 as "xactAgeMs",
-    (extract(epoch from clock_timestamp() - a.query_start) * 1000)::float8 as "queryAgeMs",
-    (extract(epoch from clock_timestamp() - a.state_change) * 1000)::float8 as "stateAgeMs",
-    coalesce(r.rolsuper, true) as superuser,
-    coalesce(r.rolreplication, false) as replication,
-    octet_length(a.query) >= (select setting::int from pg_settings where name = 'track_activity_query_size') - 4
-      as truncated,
-    a.query
+    ${SESSION_COLUMNS}
   from pg_stat_activity a
   left join pg_roles r on r.oid = a.usesysid
   where a.datname = current_database()

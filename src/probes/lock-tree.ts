@@ -5,7 +5,7 @@ import { Session } from '../targets/backend.ts';
 import type { PostgresTarget } from '../targets/postgres.ts';
 import { drain, rootsOf, waitersUnder } from './lock-graph.ts';
 import type { Probe } from './probe.ts';
-import { type SessionRow, toSession } from './session-row.ts';
+import { SESSION_COLUMNS, type SessionRow, toSession } from './session-row.ts';
 
 /** The statement asks for one more, to know whether it cut. */
 const MAX_NODES = 300;
@@ -39,28 +39,7 @@ const LOCKS = `
     order by l.pid
   )
   select
-    a.pid,
-    a.backend_start::text as "backendStart",
-    a.xact_start::text as "xactStart",
-    a.query_start::text as "queryStart",
-    a.state_change::text as "stateChange",
-    a.state,
-    to_jsonb(a) ->> 'query_id' as "queryId",
-    a.application_name as application,
-    coalesce(a.usename, '') as role,
-    coalesce(a.datname, '') as database,
-    host(a.client_addr) as client,
-    a.backend_type as "backendType",
-    a.wait_event_type as "waitEventType",
-    a.wait_event as "waitEvent",
-    (extract(epoch from clock_timestamp() - a.xact_start) * 1000)::float8 as "xactAgeMs",
-    (extract(epoch from clock_timestamp() - a.query_start) * 1000)::float8 as "queryAgeMs",
-    (extract(epoch from clock_timestamp() - a.state_change) * 1000)::float8 as "stateAgeMs",
-    coalesce(r.rolsuper, true) as superuser,
-    coalesce(r.rolreplication, false) as replication,
-    octet_length(a.query) >= (select setting::int from pg_settings where name = 'track_activity_query_size') - 4
-      as truncated,
-    a.query,
+    ${SESSION_COLUMNS},
     coalesce(w.blockers, '{}') as "blockedBy",
     o.locktype as "lockType",
     o.mode,
