@@ -16,10 +16,27 @@ export type Verdict = Omit<Cause, 'id' | 'consequenceOf'> & {
   independent?: boolean;
 };
 
+/** A cause as docs/causes.md and the post-mortem explain it; plain sentences for a tired person. */
+export interface Explanation {
+  /** What happens. */
+  what: string;
+  /** What proves it, and what rules it out. */
+  signs: string;
+  /** What to do now, first things first. */
+  act: readonly string[];
+  /** What makes it worse. */
+  avoid: readonly string[];
+  /** What keeps it from coming back. */
+  prevent: readonly string[];
+}
+
 /** One cause: when it is proven, and when it is ruled out. */
 export interface CauseRule {
   id: string;
   title: string;
+  explanation: Explanation;
+  /** Nothing works until it is mended: comes before every cause that is not, whatever share it explains. */
+  hardStop?: boolean;
   /** Probes without which nothing can be said. */
   needs: readonly ProbeId[];
   /** Causes whose consequence this one is when both are found. */

@@ -2,7 +2,7 @@ import type { CauseRule, Verdict } from './cause-rule.ts';
 import type { Cause } from './diagnosis.ts';
 
 export interface Judged {
-  rule: Pick<CauseRule, 'id' | 'explainedBy'>;
+  rule: Pick<CauseRule, 'id' | 'explainedBy' | 'hardStop'>;
   verdict: Verdict;
 }
 
@@ -11,11 +11,12 @@ const LIKELY = 0.6;
 const STATUS_ORDER = { found: 0, 'could-not-look': 1, 'ruled-out': 2 };
 
 /**
- * Orders the verdicts: what was found first, roots before their consequences, by the share of request time they
- * explain times how sure that is; then what nobody could look at, then what is ruled out.
+ * Orders the verdicts: what was found first, roots before their consequences, hard stops before the rest, by the share
+ * of request time they explain times how sure that is; then what nobody could look at, then what is ruled out.
  */
 export function rankCauses(judged: readonly Judged[]): Cause[] {
   const found = judged.filter(({ verdict }) => verdict.status === 'found');
+  const hardStops = new Set(judged.flatMap(({ rule }) => (rule.hardStop ? [rule.id] : [])));
   return judged
     .map(({ rule, verdict }): Cause => {
       const { independent, ...said } = verdict;
@@ -31,6 +32,7 @@ export function rankCauses(judged: readonly Judged[]): Cause[] {
       (a, b) =>
         STATUS_ORDER[a.status] - STATUS_ORDER[b.status] ||
         Number(a.consequenceOf !== undefined) - Number(b.consequenceOf !== undefined) ||
+        Number(hardStops.has(b.id)) - Number(hardStops.has(a.id)) ||
         weight(b) - weight(a) ||
         (b.confidence ?? 0) - (a.confidence ?? 0) ||
         a.id.localeCompare(b.id),

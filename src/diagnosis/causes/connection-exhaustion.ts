@@ -16,6 +16,24 @@ type Limit = ConnectionPoolReport['limits'][number];
 export const connectionExhaustion: CauseRule = {
   id: 'connection-exhaustion',
   title: 'Connection slots exhausted',
+  explanation: {
+    what: 'Every connection slot of PostgreSQL is taken. New requests are refused before they begin, and so are people who want to look.',
+    signs:
+      "PostgreSQL refuses connections (53300), or at least connectionsCriticalRatio of the usable slots, or of a role's own limit, is used. Ruled out below that. Mostly the consequence of locks or slow queries; sessions that merely sit idle are a leak.",
+    act: [
+      'Deal with what the sessions wait for, when they wait.',
+      'When most are idle: find the client by application and address, restart it, or terminate its oldest idle sessions.',
+    ],
+    avoid: [
+      'Raising max_connections in the incident: it needs a restart and more memory.',
+      'More Gunicorn workers: each opens a connection of its own.',
+    ],
+    prevent: [
+      'PgBouncer in transaction mode, with CONN_MAX_AGE = 0 in Django.',
+      'Connection limits for each role, so that one client cannot take the slots of all.',
+      'reserved_connections and pg_use_reserved_connections for people and for the bot (PostgreSQL 16 and later).',
+    ],
+  },
   needs: ['connection-pool'],
   explainedBy: ['lock-idle-in-tx', 'long-running-query'],
 

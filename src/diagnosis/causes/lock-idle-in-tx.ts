@@ -18,6 +18,24 @@ interface Blocker {
 export const lockIdleInTx: CauseRule = {
   id: 'lock-idle-in-tx',
   title: 'Idle transaction holds locks',
+  explanation: {
+    what: 'A session changed rows or tables inside a transaction and then stopped talking to PostgreSQL without ending it. Its locks stay, and every request that needs them waits.',
+    signs:
+      'The root of the lock tree is idle in transaction, and requests wait under it: one of them for longer than lockWaitMs, or so many in turn that somebody always waits. Ruled out when no request waits for a lock that an idle transaction holds.',
+    act: [
+      'Terminate the session; its work is rolled back and the locks are free at once.',
+      'Find the code by its application name: something slow (HTTP, a queue, a person at a prompt) sits inside transaction.atomic().',
+    ],
+    avoid: [
+      'Cancelling: an idle session has no query, so nothing happens.',
+      'Terminating the waiters: they are the victims, and new ones come.',
+      'More workers: each of them would wait for the same lock.',
+    ],
+    prevent: [
+      'Set idle_in_transaction_session_timeout for the roles of the application.',
+      'Keep slow Python or HTTP work out of transaction.atomic().',
+    ],
+  },
   needs: ['lock-tree'],
   explainedBy: [],
 

@@ -23,6 +23,24 @@ interface Group {
 export const longRunningQuery: CauseRule = {
   id: 'long-running-query',
   title: 'Long-running query',
+  explanation: {
+    what: 'One statement, often a report or an export, has been running for long and takes CPU, I/O or locks that the requests need.',
+    signs:
+      'An active session older than longQueryMs that waits for nobody has at least longQueryShare of the database activity, or others wait for its locks, while the API is slow. Ruled out for a victim of a lock, and when the API does not suffer.',
+    act: [
+      'Cancel the query; the session stays, its transaction is rolled back.',
+      'Ask its owner before it starts again.',
+    ],
+    avoid: [
+      'Terminating first: cancelling is enough for a running query.',
+      'Killing backups, replication or vacuum.',
+    ],
+    prevent: [
+      'Send analytics to a read replica with a database router.',
+      'Set statement_timeout for the role that runs reports.',
+      'Alert on statements with a mean above 100 ms from pg_stat_statements.',
+    ],
+  },
   needs: ['active-queries'],
   explainedBy: [],
 
