@@ -45,6 +45,9 @@ export const LIMITS = {
   chartTitle: 50,
   chartLabel: 20,
   chartPoints: 12,
+  /** Of a table, below its header; more make a message that nobody reads. */
+  tableRows: 10,
+  tableCell: 160,
   text: 3_900,
   richText: 2_900,
   blocks: 50,
@@ -153,6 +156,40 @@ export function bullets(lines: string[], heading?: string, max = 400): MessageBl
 export function preformatted(text: string): MessageBlock {
   const content = { type: 'text' as const, text: clip(clean(text), LIMITS.richText) || NOTHING };
   return { type: 'rich_text', elements: [{ type: 'rich_text_preformatted', elements: [content] }] };
+}
+
+/** Null is "not seen", which is not 0. */
+export type Cell = string | number | null | { value: number; text: string };
+
+/** A table that can be sorted, with a count of the rows left out; nothing where there are no rows. */
+export function table(caption: string, columns: string[], rows: Cell[][], leftOut = 0): MessageBlock[] {
+  const shown = rows.slice(0, LIMITS.tableRows);
+  if (shown.length === 0 || columns.length === 0) return [];
+  const hidden = rows.length - shown.length + leftOut;
+  return [
+    {
+      type: 'data_table',
+      caption: clip(oneLine(caption), LIMITS.header) || NOTHING,
+      page_size: LIMITS.tableRows,
+      rows: [
+        columns.map((column) => rawText(column)),
+        ...shown.map((row) => columns.map((_column, i) => cellOf(row[i]))),
+      ],
+    },
+    ...(hidden > 0 ? [context(`_${hidden} more left out._`)] : []),
+  ];
+}
+
+function rawText(text: string) {
+  return { type: 'raw_text' as const, text: clip(oneLine(text), LIMITS.tableCell) || NOTHING };
+}
+
+function cellOf(cell: Cell | undefined) {
+  if (cell === null || cell === undefined) return rawText(NOTHING);
+  if (typeof cell === 'string') return rawText(cell);
+  const { value, text } = typeof cell === 'number' ? { value: cell, text: String(cell) } : cell;
+  if (!Number.isFinite(value)) return rawText(text);
+  return { ...rawText(text), type: 'raw_number' as const, value };
 }
 
 /**
