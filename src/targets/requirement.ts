@@ -18,6 +18,7 @@ export const REQUIREMENTS = {
   'redis:latency': 'LATENCY LATEST is allowed and latency-monitor-threshold is set',
   'redis:clients': 'CLIENT LIST is allowed',
   'redis:queues': 'the queues of Celery may be counted (LLEN)',
+  'redis:messages': 'names and ages of waiting Celery tasks may be read (LRANGE, ZRANGE)',
   'host:reachable': 'the host of the API answers',
   'host:pressure': 'the kernel reports pressure (/proc/pressure)',
   'host:gunicorn': 'the pid file of Gunicorn names a running master',

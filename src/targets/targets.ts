@@ -3,10 +3,10 @@ import type { HostTarget } from './host.ts';
 import type { Log } from './log.ts';
 import { openMetricsEndpoint } from './metrics-endpoint.ts';
 import type { MetricsSource } from './metrics-source.ts';
-import type { PgBouncerTarget } from './pgbouncer.ts';
+import { openPgBouncer, type PgBouncerTarget } from './pgbouncer.ts';
 import { openPostgres, type PostgresTarget } from './postgres.ts';
 import { openPrometheus } from './prometheus.ts';
-import type { RedisTarget } from './redis.ts';
+import { openRedis, type RedisTarget } from './redis.ts';
 
 /** The clients of one diagnosed service; what is not configured is not there. */
 export interface Targets {
@@ -38,12 +38,14 @@ export interface OpenTargets extends Targets {
 
 /** Makes the clients of a service; nothing is connected before `start()` or the first use. */
 export function openTargets(service: NamedService, log?: Log): OpenTargets {
-  const { postgres, metrics, prometheus } = service.targets;
+  const { postgres, metrics, prometheus, pgbouncer, redis } = service.targets;
   const clients: Targets = {
     ...(postgres && { postgres: openPostgres(postgres, log) }),
     ...(prometheus
       ? { metrics: openPrometheus(prometheus) }
       : metrics && { metrics: openMetricsEndpoint(metrics, log) }),
+    ...(pgbouncer && { pgbouncer: openPgBouncer(pgbouncer, log) }),
+    ...(redis && { redis: openRedis(redis, log) }),
   };
   return {
     ...clients,
@@ -53,7 +55,7 @@ export function openTargets(service: NamedService, log?: Log): OpenTargets {
     },
     async close() {
       clients.metrics?.close();
-      await clients.postgres?.close();
+      await Promise.all([clients.postgres?.close(), clients.pgbouncer?.close(), clients.redis?.close()]);
     },
   };
 }
