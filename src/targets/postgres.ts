@@ -3,8 +3,10 @@ import type { ServiceConfig } from '../config/schema.ts';
 import { BotError } from '../errors.ts';
 import { createCircuit } from './circuit.ts';
 import { createConnectionBudget } from './connection-budget.ts';
+import { BLIND, examinePostgres } from './examine-postgres.ts';
 import type { Log } from './log.ts';
 import { type Connection, connect } from './postgres-connection.ts';
+import type { Examinable } from './requirement.ts';
 import { keepWarm } from './warm.ts';
 
 const CONNECT_TIMEOUT_MS = 1_500;
@@ -27,6 +29,9 @@ const PROBE_SETTINGS = {
 const SEES_ALL_STATS = `
   select pg_has_role(session_user, 'pg_read_all_stats', 'usage') as sees`;
 
+/** Runs one statement within a `session`. */
+export type SessionQuery = <Row extends QueryResultRow>(sql: string, values?: unknown[]) => Promise<Row[]>;
+
 export interface Ask {
   /** Who asks; becomes application_name `latency-bot:<probe>`. */
   probe: string;
@@ -38,13 +43,18 @@ export interface Ask {
 }
 
 /** The diagnosed PostgreSQL: at most two sessions for looking, and one for an approved act while it lasts. */
-export interface PostgresTarget {
+export interface PostgresTarget extends Examinable {
   /** Whether there is a role for approved acts. */
   canAct: boolean;
   /** Opens the session that stays, and keeps it alive. */
   open(): void;
   /** One read-only statement in a transaction of its own. */
   query<Row extends QueryResultRow>(ask: Ask): Promise<Row[]>;
+  /**
+   * A short sequence on one connection, in one read-only transaction that is always rolled back. It holds one of the two
+   * connections for as long as it lasts, so it has the time of one statement.
+   */
+  session<T>(ask: Pick<Ask, 'probe' | 'signal'>, work: (query: SessionQuery) => Promise<T>): Promise<T>;
   /** One statement of an approved act, on a session opened for it. */
   act<Row extends QueryResultRow>(ask: Omit<Ask, 'probe' | 'always'>): Promise<Row[]>;
   close(): Promise<void>;
@@ -65,12 +75,15 @@ export function openPostgres(config: PostgresConfig, log?: Log): PostgresTarget 
     isFull: (error) => error instanceof BotError && error.code === 'target-full',
   });
 
-  function look<Row extends QueryResultRow>(ask: Ask): Promise<Row[]> {
+  function lend<T>(
+    ask: Pick<Ask, 'probe' | 'signal'>,
+    work: (connection: Connection, limit: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const limit = AbortSignal.any([ask.signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS + PROBE_STATEMENT_MS)]);
     return budget
       .use(limit, async (connection) => {
         await connection.rename(applicationName(ask.probe), limit);
-        return connection.query<Row>(ask.sql, ask.values ?? [], limit);
+        return work(connection, limit);
       })
       .catch((error: unknown) => {
         if (error instanceof BotError) throw error;
@@ -79,6 +92,22 @@ export function openPostgres(config: PostgresConfig, log?: Log): PostgresTarget 
       });
   }
 
+  const look = <Row extends QueryResultRow>(ask: Ask): Promise<Row[]> =>
+    lend(ask, (connection, limit) => connection.query<Row>(ask.sql, ask.values ?? [], limit));
+
+  const act: PostgresTarget['act'] = async (ask) => {
+    if (!config.actionUrl) {
+      const remedy = 'the bot only looks at this service: set targets.postgres.actionUrl to let it act';
+      throw new BotError('not-configured', remedy);
+    }
+    const connection = await openActionConnection(config.actionUrl, ask.signal);
+    try {
+      return await connection.query(ask.sql, ask.values ?? [], ask.signal);
+    } finally {
+      await connection.shut();
+    }
+  };
+
   return {
     canAct: config.actionUrl !== undefined,
     open() {
@@ -86,23 +115,29 @@ export function openPostgres(config: PostgresConfig, log?: Log): PostgresTarget 
       warm ??= keepWarm(ping, log);
     },
     query: (ask) => (ask.always ? look(ask) : circuit.run(() => look(ask))),
-    async act(ask) {
-      if (!config.actionUrl) {
-        const remedy = 'the bot only looks at this service: set targets.postgres.actionUrl to let it act';
-        throw new BotError('not-configured', remedy);
-      }
-      const connection = await openActionConnection(config.actionUrl, ask.signal);
-      try {
-        return await connection.query(ask.sql, ask.values ?? [], ask.signal);
-      } finally {
-        await connection.shut();
-      }
-    },
+    session: (ask, work) =>
+      circuit.run(() => lend(ask, (connection, limit) => inTransaction(connection, limit, work))),
+    act,
+    examine: (signal) =>
+      examinePostgres({ query: look, ...(config.actionUrl && { act }), suspects: config.suspects, signal }),
     async close() {
       warm?.stop();
       await budget.close();
     },
   };
+}
+
+async function inTransaction<T>(
+  connection: Connection,
+  limit: AbortSignal,
+  work: (query: SessionQuery) => Promise<T>,
+): Promise<T> {
+  await connection.query('begin read only', [], limit);
+  try {
+    return await work((sql, values = []) => connection.query(sql, values, limit));
+  } finally {
+    if (!connection.broken()) await connection.query('rollback', [], limit);
+  }
 }
 
 async function openProbeConnection(
@@ -125,7 +160,9 @@ async function openProbeConnection(
     // Without this right every session looks idle: "nothing found" would be a lie.
     const [row] = await connection.query<{ sees: boolean }>(SEES_ALL_STATS, [], signal);
     if (row?.sees) return connection;
-    throw new BotError('target-permission', `permission denied: grant pg_monitor to ${connection.role}`);
+    throw new BotError('target-permission', `permission denied: grant pg_monitor to ${connection.role}`, {
+      cause: BLIND,
+    });
   } catch (error) {
     await connection.shut();
     throw error;

@@ -10,9 +10,22 @@ const PARSED_CHARACTERS = 20_000;
 const LITERALS = new Set([260, 261, 262, 263, 264, 266]);
 const COMMENTS = new Set([275, 276]);
 
+// What PostgreSQL itself writes in place of a statement (src/backend/utils/adt/pgstatfuncs.c). Anything else that begins
+// alike was sent by somebody.
+const SYSTEM_TEXTS = new Set([
+  '<insufficient privilege>',
+  '<backend information not available>',
+  '<command string not enabled>',
+]);
+// As autovac_report_activity() and autovac_report_workitem() write it; a name that would need quotes is masked.
+const NAME = '[A-Za-z_\\u0080-\\uffff][\\w$\\u0080-\\uffff]*';
+const AUTOVACUUM = new RegExp(
+  `^autovacuum: (?:VACUUM|ANALYZE|VACUUM ANALYZE|BRIN summarize) ${NAME}\\.${NAME}(?: \\d{1,10})?(?: \\(to prevent wraparound\\))?$`,
+);
+
 /** Makes a statement safe to show: without literals and comments, at most 300 characters. */
 export async function safeQuery(text: string, options: { truncated?: boolean } = {}): Promise<SafeQuery> {
-  if (text === '' || text.startsWith('<') || /^autovacuum: /.test(text)) {
+  if (text === '' || SYSTEM_TEXTS.has(text) || AUTOVACUUM.test(text)) {
     return { text: cut(text), fingerprint: null, how: 'system' };
   }
   if (options.truncated) return { text: masked(text), fingerprint: null, how: 'truncated' };

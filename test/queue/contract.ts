@@ -265,7 +265,17 @@ export function queueContract(openServer: () => Promise<QueueServer>): void {
         ...deps,
         targets: () => {
           looks += 1;
-          return { postgres: { canAct: true, open: never, query: never, act: never, close: never } };
+          return {
+            postgres: {
+              canAct: true,
+              open: never,
+              query: never,
+              act: never,
+              session: never,
+              examine: never,
+              close: never,
+            },
+          };
         },
       });
       await vi.waitFor(() => expect(looks).toBeGreaterThan(0), SOON);

@@ -76,6 +76,29 @@ test('what PostgreSQL writes itself is kept', async () => {
   });
 });
 
+test.each([
+  '<insufficient privilege>',
+  '<backend information not available>',
+  '<command string not enabled>',
+  'autovacuum: ANALYZE public.payments_payment',
+  'autovacuum: BRIN summarize public.t 17',
+])('what PostgreSQL writes itself is kept: %s', async (text) => {
+  expect(await safeQuery(text)).toEqual({ text, fingerprint: null, how: 'system' });
+});
+
+test.each([
+  "<insufficient privilege> 'Schmidt'",
+  "<script> select * from t where ssn = '123-45-6789'",
+  "autovacuum: VACUUM public.t where name = 'Schmidt'",
+  'autovacuum: VACUUM public.8675309',
+  "autovacuum: VACUUM public.t (to prevent wraparound) 'hunter2'",
+  "autovacuum: VACUUM public.t\n'hunter2'",
+])('what only begins like it is masked: %s', async (text) => {
+  const shown = await safeQuery(text);
+  expect(shown.how).toBe('masked');
+  expect(leaks(shown.text)).toEqual([]);
+});
+
 test('equal statements share their fingerprint, whatever their values', async () => {
   const [a, b] = [
     await safeQuery('select 1 from t where a = 5'),
