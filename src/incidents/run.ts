@@ -38,6 +38,8 @@ export interface RunRequest {
   kind: Run['kind'];
   requestedBy: string;
   mitigationId: number | null;
+  /** The one probe of a run of kind `probe`; the others run all. */
+  probeId?: string;
 }
 
 /** Starts a pass of the runbook; null when the service has one under way already, or a recovery check is not due. */
@@ -48,14 +50,15 @@ export async function startRun(
 ): Promise<Run | null> {
   const service = serviceOf(deps, incident.service);
   if (!service) return null;
-  const { mitigationId } = request;
+  const { mitigationId, probeId, ...rest } = request;
+  const probes = probeId === undefined ? ALL_PROBES : ALL_PROBES.filter(({ id }) => id === probeId);
   const deadlineMs = service.window + GRACE_MS + RUN_MARGIN_MS;
   const run = await inIncident(deps.db, incident.id, async (db) => {
     if (mitigationId !== null && !(await isRecoveryCheckDue(db, mitigationId))) return null;
     const created = await insertRun(
       db,
-      { incidentId: incident.id, service: incident.service, ...request, deadlineMs },
-      ALL_PROBES.map((probe) => ({ id: probe.id, step: probe.runbookStep })),
+      { incidentId: incident.id, service: incident.service, ...rest, mitigationId, deadlineMs },
+      probes.map((probe) => ({ id: probe.id, step: probe.runbookStep })),
     );
     if (!created) return null;
     // Should this run get lost, the next check is due one interval after its deadline.
@@ -64,6 +67,11 @@ export async function startRun(
     }
     if (request.kind === 'triage') {
       await addTimeline(db, incident.id, 'run-started', request.requestedBy, { runId: created.id });
+    } else if (request.kind === 'probe') {
+      await addTimeline(db, incident.id, 'probe-started', request.requestedBy, {
+        runId: created.id,
+        probeId,
+      });
     } else {
       await touchIncident(db, incident.id);
     }
@@ -71,7 +79,11 @@ export async function startRun(
       actor: request.requestedBy,
       kind: 'run.started',
       subject: `run:${created.id}`,
-      body: { incident: incident.id, run: request.kind },
+      body: {
+        incident: incident.id,
+        run: request.kind,
+        ...(probeId === undefined ? {} : { probe: probeId }),
+      },
     });
     return created;
   });
@@ -124,8 +136,8 @@ export async function performProbe(
 }
 
 /**
- * Diagnoses a run once all its probes ended, or once its deadline passed. Returns false while probes are still under
- * way; the sweep comes back to it.
+ * Diagnoses a run once all its probes ended, or once its deadline passed; a run of one probe is only closed. Returns
+ * false while probes are still under way; the sweep comes back to it.
  */
 export async function closeRun(deps: IncidentDeps, runId: number): Promise<boolean> {
   const run = await findRun(deps.db, runId);
@@ -135,6 +147,10 @@ export async function closeRun(deps: IncidentDeps, runId: number): Promise<boole
     await giveUpReports(db, runId);
     const reports = await reportsOf(db, runId);
     if (reports.some(isOpen)) return false;
+    if (run.kind === 'probe') {
+      await closeProbeRun(db, run, reports);
+      return true;
+    }
     const diagnosis = diagnose({ service, outcomes: reports.map(toOutcome) });
     const finished = await finishRun(db, runId, diagnosis);
     if (!finished) return true;
@@ -143,6 +159,23 @@ export async function closeRun(deps: IncidentDeps, runId: number): Promise<boole
     else await replaceProposals(db, incident.id, offersOf(finished, incident, diagnosis, service));
     deps.log.info({ runId, verdict: diagnosis.verdict, cause: diagnosis.causes[0]?.id }, 'run diagnosed');
     return true;
+  });
+}
+
+/** One probe proves no diagnosis, and takes back no offer of one. */
+async function closeProbeRun(db: Db, run: Run, [report]: ReportRow[]): Promise<void> {
+  if (!(await finishRun(db, run.id, null))) return;
+  await addTimeline(db, run.incidentId, 'probe-finished', 'latency-bot', {
+    runId: run.id,
+    probeId: report?.probeId ?? null,
+    status: report?.status ?? null,
+    reason: report?.reason ?? null,
+  });
+  await appendAudit(db, {
+    actor: 'latency-bot',
+    kind: 'run.finished',
+    subject: `run:${run.id}`,
+    body: { incident: run.incidentId, probe: report?.probeId ?? null, status: report?.status ?? null },
   });
 }
 
@@ -184,7 +217,8 @@ function isOpen(report: ReportRow): boolean {
   return report.status === 'pending' || report.status === 'running';
 }
 
-function toOutcome(row: ReportRow): ProbeOutcome {
+/** A stored report as what the probe said. */
+export function toOutcome(row: ReportRow): ProbeOutcome {
   const base = {
     probeId: row.probeId,
     step: row.step,

@@ -18,3 +18,6 @@ export type ProbeId = keyof typeof PROBES;
 export type Reports = {
   [Id in ProbeId]: (typeof PROBES)[Id] extends Probe<infer Report> ? Report : never;
 };
+
+/** A report together with the probe that answered with it. */
+export type AnyReport = { [Id in ProbeId]: { probeId: Id; report: Reports[Id] } }[ProbeId];

@@ -3,12 +3,12 @@ import type { ProbeOutcome } from '../probes/probe.ts';
 import type { Db } from './database.ts';
 import { storableJson } from './storable.ts';
 
-/** One pass of the runbook. */
+/** One pass of the runbook, or one probe of it that somebody asked for. */
 export interface Run {
   id: number;
   incidentId: number;
   service: string;
-  kind: 'triage' | 'recovery';
+  kind: 'triage' | 'recovery' | 'probe';
   mitigationId: number | null;
   requestedBy: string;
   state: 'running' | 'finished' | 'abandoned';
@@ -60,9 +60,10 @@ const GIVE_UP_REPORTS = `
     duration_ms = (extract(epoch from clock_timestamp() - claimed_at) * 1000)::int
   where run_id = $1 and status in ('pending', 'running')
   and exists (select 1 from runs where id = $1 and state = 'running' and deadline_at <= clock_timestamp())`;
-const REPORTS = `
-  select probe_id as "probeId", step, status, started_at as "startedAt", duration_ms as "durationMs", reason, code, report
-  from reports where run_id = $1 order by position`;
+const REPORT_COLUMNS = `
+  probe_id as "probeId", step, status, started_at as "startedAt", duration_ms as "durationMs", reason, code, report`;
+const REPORTS = `select ${REPORT_COLUMNS} from reports where run_id = $1 order by position`;
+const ONLY_REPORTS = `select run_id as "runId", ${REPORT_COLUMNS} from reports where run_id = any ($1)`;
 const FINISH = `
   update runs set state = 'finished', finished_at = clock_timestamp(), diagnosis = $2
   where id = $1 and state = 'running'
@@ -73,7 +74,8 @@ const RING = `
   returning ${COLUMNS}`;
 const NEVER_RUN = `
   select id from incidents
-  where state = 'investigating' and not exists (select 1 from runs where incident_id = incidents.id)
+  where state = 'investigating'
+  and not exists (select 1 from runs where incident_id = incidents.id and kind <> 'probe')
   and opened_at < clock_timestamp() - interval '1 second'
   order by id`;
 const ABANDON = `
@@ -170,14 +172,21 @@ export async function reportsOf(db: Db, runId: number): Promise<ReportRow[]> {
   return rows;
 }
 
+/** The one report of each of these runs, by the id of its run. */
+export async function onlyReportsOf(db: Db, runIds: number[]): Promise<Map<number, ReportRow>> {
+  if (runIds.length === 0) return new Map();
+  const { rows } = await db.query<ReportRow & { runId: number }>(ONLY_REPORTS, [runIds]);
+  return new Map(rows.map(({ runId, ...row }) => [runId, row]));
+}
+
 /** Fails the probes that a run past its deadline still waits for: what they answer now comes too late. */
 export async function giveUpReports(db: Db, runId: number): Promise<void> {
   await db.query(GIVE_UP_REPORTS, [runId]);
 }
 
-/** Closes a run with its diagnosis, once; null when somebody else did. */
-export async function finishRun(db: Db, id: number, diagnosis: Diagnosis): Promise<Run | null> {
-  const { rows } = await db.query<Run>(FINISH, [id, storableJson(diagnosis)]);
+/** Closes a run, once, with its diagnosis if it has one; null when somebody else did. */
+export async function finishRun(db: Db, id: number, diagnosis: Diagnosis | null): Promise<Run | null> {
+  const { rows } = await db.query<Run>(FINISH, [id, diagnosis && storableJson(diagnosis)]);
   return rows[0] ?? null;
 }
 
