@@ -1,3 +1,10 @@
+import type { ServiceConfig } from '../config/schema.ts';
+import { BotError } from '../errors.ts';
+import { createCircuit } from './circuit.ts';
+import { examineHost } from './host-examine.ts';
+import { localLook } from './host-local.ts';
+import { sshLook } from './host-ssh.ts';
+import type { Log } from './log.ts';
 import type { Examinable } from './requirement.ts';
 
 /** What may be asked of a host: a closed list, and nothing from outside is ever part of a command. */
@@ -12,4 +19,36 @@ export interface HostTarget extends Examinable {
   /** The script's output for a word. Fails with a typed error when it is too long, too late or refused. */
   look(word: HostWord, signal: AbortSignal): Promise<string>;
   close(): Promise<void>;
+}
+
+/** How the script is reached; `target` words of errors are about it. */
+export interface HostLook {
+  title: string;
+  look(word: HostWord, signal: AbortSignal): Promise<string>;
+  close(): Promise<void>;
+}
+
+export type HostConfig = NonNullable<ServiceConfig['targets']['host']>;
+
+/**
+ * A client of the host's script; nothing is started before the first look. Of a host of the database nobody expects a
+ * Gunicorn, so it is not examined for one.
+ */
+export function openHost(config: HostConfig, log?: Log, role: 'api' | 'database' = 'api'): HostTarget {
+  const reached = open(config, log);
+  const circuit = createCircuit();
+  const look: HostTarget['look'] = (word, signal) => circuit.run(() => reached.look(word, signal));
+  return {
+    title: reached.title,
+    runsPostgres: config.runsPostgres,
+    look,
+    examine: (signal) => examineHost({ title: reached.title, look, role }, signal),
+    close: reached.close,
+  };
+}
+
+function open(config: HostConfig, log: Log | undefined): HostLook {
+  if (config.ssh) return sshLook(config.ssh, config.timeout, log);
+  if (config.local) return localLook(config.local, config.timeout);
+  throw new BotError('config-invalid', 'a host needs either local or ssh');
 }

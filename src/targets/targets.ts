@@ -1,5 +1,5 @@
 import type { NamedService } from '../config/schema.ts';
-import type { HostTarget } from './host.ts';
+import { type HostTarget, openHost } from './host.ts';
 import type { Log } from './log.ts';
 import { openMetricsEndpoint } from './metrics-endpoint.ts';
 import type { MetricsSource } from './metrics-source.ts';
@@ -38,7 +38,7 @@ export interface OpenTargets extends Targets {
 
 /** Makes the clients of a service; nothing is connected before `start()` or the first use. */
 export function openTargets(service: NamedService, log?: Log): OpenTargets {
-  const { postgres, metrics, prometheus, pgbouncer, redis } = service.targets;
+  const { postgres, metrics, prometheus, pgbouncer, redis, host, databaseHost } = service.targets;
   const clients: Targets = {
     ...(postgres && { postgres: openPostgres(postgres, log) }),
     ...(prometheus
@@ -46,6 +46,8 @@ export function openTargets(service: NamedService, log?: Log): OpenTargets {
       : metrics && { metrics: openMetricsEndpoint(metrics, log) }),
     ...(pgbouncer && { pgbouncer: openPgBouncer(pgbouncer, log) }),
     ...(redis && { redis: openRedis(redis, log) }),
+    ...(host && { host: openHost(host, log) }),
+    ...(databaseHost && { databaseHost: openHost(databaseHost, log, 'database') }),
   };
   return {
     ...clients,
@@ -55,7 +57,13 @@ export function openTargets(service: NamedService, log?: Log): OpenTargets {
     },
     async close() {
       clients.metrics?.close();
-      await Promise.all([clients.postgres?.close(), clients.pgbouncer?.close(), clients.redis?.close()]);
+      await Promise.all([
+        clients.postgres?.close(),
+        clients.pgbouncer?.close(),
+        clients.redis?.close(),
+        clients.host?.close(),
+        clients.databaseHost?.close(),
+      ]);
     },
   };
 }
