@@ -54,7 +54,7 @@ export function refusalText(refusal: Refusal): string {
     case 'incident-over':
       return 'This incident is already resolved. Type `/latency` to open a new one.';
     case 'already-running':
-      return 'A run is under way already; the card shows how far it is.';
+      return 'A run is under way already; look again when it is over.';
   }
 }
 
@@ -71,6 +71,10 @@ export function stillOpeningText(title: string): string {
   return `Opening an incident of ${escapeText(title)}; the bot's own database is slow to answer. \`/latency status\` tells when it is open.`;
 }
 
+/** When only one probe was under way where a whole run was wanted. */
+export const LOOK_AGAIN_SOON =
+  'A single probe is looking just now, and only one look at a time is harmless. Press _Look again_ on the card in a few seconds.';
+
 /** What `/latency` can do. */
 export function helpText(services: { id: string; title: string }[]): string {
   const names = services.slice(0, MAX_SERVICES).map(({ id, title }) => `\`${id}\` (${escapeText(title)})`);
@@ -79,6 +83,7 @@ export function helpText(services: { id: string; title: string }[]): string {
     '*`/latency`* finds out why the API is slow.',
     '• `/latency` or `/latency &lt;service&gt;`: open an incident, or join the open one, and look',
     '• `/latency status`: what is open',
+    '• `/latency probe`: what there is to look at; `/latency probe &lt;probe&gt; [service]`: look at that alone',
     '• `/latency help`: this text',
     `Services: ${names.join(', ')}${more}`,
     'Buttons on the incident card do the rest. Nothing is changed without an approval.',

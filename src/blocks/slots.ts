@@ -4,6 +4,7 @@ import { diagnosisMessage } from './diagnosis.ts';
 import { LIMITS, type Rendered } from './kit.ts';
 import { mitigationMessage } from './mitigation.ts';
 import { recoveryMessage } from './recovery.ts';
+import { probeRunMessage } from './report-message.ts';
 import { clipMarkup } from './text.ts';
 import { timelineMessage } from './timeline.ts';
 
@@ -23,6 +24,10 @@ export function slotsOf(view: IncidentView, options: { charts: boolean }): Slot[
       { name: `mitigation:${row.id}`, rendered: mitigationMessage(view, row) },
       { name: `recovery:${row.id}`, rendered: recoveryMessage(view, row, options) },
     ]),
+    ...view.probeRuns.map((one) => ({
+      name: `report:${one.run.id}`,
+      rendered: probeRunMessage(one, options),
+    })),
   ];
   return slots.flatMap(({ name, rendered }) => {
     if (!rendered) return [];

@@ -47,6 +47,8 @@ export function timelineLine(entry: TimelineEntry): string {
     opened: `Incident opened by ${actor}: ${text('title')}`,
     joined: `Trigger joined, by ${actor}: ${text('title')}`,
     'run-started': `Run ${text('runId')} of the runbook started by ${actor}`,
+    'probe-started': `${actor} has \`${text('probeId')}\` look (run ${text('runId')})`,
+    'probe-finished': `\`${text('probeId')}\` ${data.status === 'answered' ? 'looked; its report is in the thread' : `could not look: ${text('reason')}`} (run ${text('runId')})`,
     'run-abandoned': `Run ${text('runId')} could not be finished and was given up`,
     diagnosed: `Diagnosis: ${text('summary', 400) || text('verdict')}${p95}`,
     'lead-taken': `${actor} leads`,

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { REQUEST_DIALOG, refusedDialog } from '../blocks/request-dialog.ts';
 import type { IncidentDeps } from '../incidents/deps.ts';
+import { createLooks } from '../incidents/looks.ts';
 import { slackClientOptions } from '../publisher/slack-client.ts';
 import { answered, apology } from './answered.ts';
 import { boltLogger } from './bolt-logger.ts';
@@ -33,11 +34,12 @@ export function createSlackApp(options: SlackAppOptions, deps: IncidentDeps): Ap
     logger: boltLogger(options.log),
     extendedErrorHandler: true,
   });
+  const looks = createLooks(deps);
   app.command('/latency', (args) =>
     answered(
       args.ack,
       options.log.child({ slackUserId: args.body.user_id }),
-      (ack) => onLatencyCommand(deps, { ...args, ack }),
+      (ack) => onLatencyCommand(deps, looks, { ...args, ack }),
       (text) => ({ response_type: 'ephemeral' as const, text }),
     ),
   );

@@ -2,10 +2,15 @@ import type { NamedService } from '../config/schema.ts';
 import type { Db } from '../store/database.ts';
 import { findIncident, type Incident } from '../store/incidents.ts';
 import { type ApprovalRow, approvalsOf, type MitigationRow, mitigationsOf } from '../store/mitigations.ts';
-import { type ReportRow, type Run, reportsOf, runsOf } from '../store/runs.ts';
+import { onlyReportsOf, type ReportRow, type Run, reportsOf, runsOf } from '../store/runs.ts';
 import { listTimeline, type TimelineEntry } from '../store/timeline.ts';
 import type { IncidentDeps } from './deps.ts';
+import { type ProbeReport, probeReport } from './probe-report.ts';
 import { mitigationOf } from './request.ts';
+import { toOutcome } from './run.ts';
+
+/** Reports of single probes in a thread; older ones stay as they were posted. */
+const MAX_PROBE_RUNS = 30;
 
 /** A mitigation with everything a card shows of it; all texts are plain. */
 export interface MitigationView extends MitigationRow {
@@ -16,6 +21,12 @@ export interface MitigationView extends MitigationRow {
   undo: string;
 }
 
+/** A run of one probe that is over, with what it said. */
+export interface ProbeRunView {
+  run: Run;
+  report: ProbeReport;
+}
+
 /** Everything that Slack shows of one incident, read in one go. */
 export interface IncidentView {
   incident: Incident;
@@ -23,6 +34,8 @@ export interface IncidentView {
   runs: Run[];
   /** Probes of the newest triage run. */
   reports: ReportRow[];
+  /** Oldest first. */
+  probeRuns: ProbeRunView[];
   mitigations: MitigationView[];
   timeline: TimelineEntry[];
 }
@@ -43,8 +56,25 @@ export async function loadIncidentView(
   ]);
   const newest = runs.findLast((run) => run.kind === 'triage');
   const reports = newest ? await reportsOf(db, newest.id) : [];
+  const probeRuns = await probeRunsOf(db, runs);
   const mitigations = await Promise.all(rows.map((row) => viewOf(db, row)));
-  return { incident, service, runs, reports, mitigations, timeline };
+  return { incident, service, runs, reports, probeRuns, mitigations, timeline };
+}
+
+async function probeRunsOf(db: Db, runs: Run[]): Promise<ProbeRunView[]> {
+  const over = runs.filter(({ kind, state }) => kind === 'probe' && state !== 'running');
+  const newest = over.slice(-MAX_PROBE_RUNS);
+  const reports = await onlyReportsOf(
+    db,
+    newest.map(({ id }) => id),
+  );
+  return newest.flatMap((run) => {
+    const row = reports.get(run.id);
+    if (!row) return [];
+    const isOpen = row.status === 'pending' || row.status === 'running';
+    const outcome = toOutcome(isOpen ? { ...row, reason: 'the run was given up' } : row);
+    return [{ run, report: probeReport(outcome) }];
+  });
 }
 
 /** A mitigation with its texts. */

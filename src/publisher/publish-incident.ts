@@ -1,5 +1,6 @@
 import { WebAPIPlatformError, type WebClient } from '@slack/web-api';
 import type { Logger } from 'pino';
+import { hasDrawings } from '../blocks/plain-blocks.ts';
 import { plainMessage } from '../blocks/plain-message.ts';
 import { type Slot, slotsOf } from '../blocks/slots.ts';
 import type { NamedService } from '../config/schema.ts';
@@ -23,7 +24,7 @@ export interface Shown {
   pace: Pace;
   /** Ends waiting for a turn. */
   signal: AbortSignal;
-  /** False once the workspace refused a chart: text is shown from then on. */
+  /** False once the workspace refused a chart or a table: text is shown from then on. */
   charts: boolean;
   /** When each slot was sent last, in milliseconds. */
   lastSent: Map<string, number>;
@@ -86,12 +87,11 @@ async function show(
   return ts;
 }
 
-/** The same slot for a workspace that refuses the message: first without charts, then the words alone. */
+/** The same slot for a workspace that refuses the message: first without charts and tables, then the words alone. */
 function simpler(state: Shown, view: IncidentView, slot: Slot, error: WebAPIPlatformError): Slot {
-  const hasChart = slot.rendered.blocks.some((block) => block.type === 'data_visualization');
   const log = state.log.child({ incidentId: view.incident.id, slot: slot.name, err: error });
-  if (hasChart && state.charts) {
-    log.warn('the workspace refused a block; showing text instead of charts');
+  if (hasDrawings(slot.rendered.blocks) && state.charts) {
+    log.warn('the workspace refused a block; showing text instead of charts and tables');
     state.charts = false;
     const again = slotsOf(view, { charts: false }).find(({ name }) => name === slot.name);
     if (again) return again;
