@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BotError } from '../errors.ts';
+import { sharedLatency } from '../targets/shared-latency.ts';
 import type { Probe } from './probe.ts';
 
 const Latency = z.object({
@@ -44,7 +45,7 @@ export const apiLatency: Probe<ApiLatencyReport> = {
 
   async run({ targets, service, windowMs, signal }) {
     if (!targets.metrics) throw new BotError('not-configured', 'no metrics of the API are configured');
-    const window = await targets.metrics.latency(windowMs, signal);
+    const window = await sharedLatency(targets.metrics, windowMs, signal);
     const objectiveMs = service.thresholds.baselineP95Ms;
     const slowViews = Object.entries(window.byView)
       .filter(([, view]) => isAbove(view, objectiveMs))

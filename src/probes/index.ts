@@ -1,15 +1,25 @@
 import { activeQueries } from './active-queries.ts';
 import { apiLatency } from './api-latency.ts';
+import { celery } from './celery.ts';
 import { connectionPool } from './connection-pool.ts';
 import { lockTree } from './lock-tree.ts';
+import { nPlusOne } from './n-plus-one.ts';
+import { pgbouncer } from './pgbouncer.ts';
 import type { Probe } from './probe.ts';
+import { redis } from './redis.ts';
+import { topStatements } from './top-statements.ts';
 
 /** Every probe of a run by its id. A new probe is one file and one line here. */
 export const PROBES = {
   'api-latency': apiLatency,
   'active-queries': activeQueries,
   'lock-tree': lockTree,
+  'top-statements': topStatements,
+  'n-plus-one': nPlusOne,
   'connection-pool': connectionPool,
+  pgbouncer,
+  redis,
+  celery,
 };
 
 export type ProbeId = keyof typeof PROBES;

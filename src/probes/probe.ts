@@ -3,6 +3,7 @@ import type { NamedService } from '../config/schema.ts';
 import type { Log } from '../targets/log.ts';
 import type { RequirementId } from '../targets/requirement.ts';
 import type { Targets } from '../targets/targets.ts';
+import type { Baseline } from './baseline.ts';
 
 export type TargetName = keyof Targets;
 
@@ -16,6 +17,8 @@ export interface ProbeContext {
   windowMs: number;
   /** Aborts at the probe's deadline, or when the run is given up. */
   signal: AbortSignal;
+  /** What is normal for the service; absent where no store kept it. */
+  baseline?: Baseline | undefined;
   /** Gets the error behind a failed outcome, in full. */
   log?: Log | undefined;
 }

@@ -10,11 +10,15 @@ export interface RunbookStep {
 /** The steps of the runbook "High API Latency", in its order. */
 export const RUNBOOK_STEPS: readonly RunbookStep[] = [
   { number: 1, title: 'Confirm the scope of the problem', probes: ['api-latency'] },
-  { number: 2, title: 'Check database performance', probes: ['active-queries', 'lock-tree'] },
-  { number: 3, title: 'Identify N+1 query patterns', probes: [] },
+  {
+    number: 2,
+    title: 'Check database performance',
+    probes: ['active-queries', 'lock-tree', 'top-statements'],
+  },
+  { number: 3, title: 'Identify N+1 query patterns', probes: ['n-plus-one'] },
   { number: 4, title: 'Explain suspect queries', probes: [] },
-  { number: 5, title: 'Check connection pool status', probes: ['connection-pool'] },
-  { number: 6, title: 'Check Redis latency', probes: [] },
+  { number: 5, title: 'Check connection pool status', probes: ['connection-pool', 'pgbouncer'] },
+  { number: 6, title: 'Check Redis latency', probes: ['redis'] },
   { number: 7, title: 'Check application server resources', probes: [] },
-  { number: 8, title: 'Tune PostgreSQL, and look at the symptoms around the API', probes: [] },
+  { number: 8, title: 'Tune PostgreSQL, and look at the symptoms around the API', probes: ['celery'] },
 ];

@@ -1,0 +1,39 @@
+/** How the API was on a healthy day, averaged over samples. */
+export interface ApiNorm {
+  p95Ms: number;
+  rps: number;
+  /** Null where nothing tells failed requests from others. */
+  errorRate: number | null;
+  samples: number;
+}
+
+/** How one shape of statement of one role was on a healthy day. */
+export interface StatementNorm {
+  meanMs: number;
+  callsPerSecond: number;
+  /** Executions per request of the API; null when no request completed beside it. */
+  callsPerRequest: number | null;
+  /** Samples in which it ran. */
+  samples: number;
+}
+
+/** What is normal for a service: healthy samples that the bot kept while no incident was open. */
+export interface Baseline {
+  samples: number;
+  /** ISO time of the oldest hour that is kept. */
+  since: string;
+  api: ApiNorm | null;
+  /** At this time of the day, within an hour; null when no healthy sample was kept then. */
+  yesterday: ApiNorm | null;
+  lastWeek: ApiNorm | null;
+  /** By `statementKey`. */
+  statements: ReadonlyMap<string, StatementNorm>;
+}
+
+/** Fewer samples cannot say that a statement is new: it may just be rare. */
+export const MIN_SAMPLES_FOR_NEW = 3;
+
+/** What a shape is known by across samples and restarts: queryid changes with the version of PostgreSQL. */
+export function statementKey(role: string, fingerprint: string): string {
+  return `${role} ${fingerprint}`;
+}
