@@ -13,13 +13,14 @@ export interface Programs {
   master: string;
   worker: string;
   load: string;
+  celery: string;
 }
 
 // pg and prom-client are CommonJS: inside a module they need a require().
 const BANNER = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
 /**
- * Bundles the API and the load into `<stateDir>/build`: ten processes that start through a TypeScript loader would
+ * Bundles the API, Celery and the load into `<stateDir>/build`: ten processes that start through a TypeScript loader would
  * take seconds, and each bundle starts in 50 ms. It is esbuild's command, because its JavaScript API keeps a process
  * running that cannot be stopped without stopping everybody's.
  */
@@ -29,6 +30,7 @@ export async function buildPrograms(stateDir: string): Promise<Programs> {
     `master=${source('api/master')}`,
     `worker=${source('api/worker')}`,
     `load=${source('load/load')}`,
+    `celery=${source('celery/celery')}`,
     `--outdir=${outdir}`,
     '--out-extension:.js=.mjs',
     '--bundle',
@@ -40,7 +42,12 @@ export async function buildPrograms(stateDir: string): Promise<Programs> {
     '--log-level=error',
   ]);
   const program = (name: string) => join(outdir, `${name}.mjs`);
-  return { master: program('master'), worker: program('worker'), load: program('load') };
+  return {
+    master: program('master'),
+    worker: program('worker'),
+    load: program('load'),
+    celery: program('celery'),
+  };
 }
 
 /** The TypeScript source, or what the package's build made of it. */

@@ -1,14 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { startEmbeddedPostgres } from '../../src/embedded-postgres/embedded-postgres.ts';
+import { createRoles, REPORT_WORKERS } from './roles.ts';
 import { seed } from './seed.ts';
-
-/** How many processes one report may use. */
-export const REPORT_WORKERS = Math.min(64, 6 * availableParallelism());
-/** A blocked request of the API ends with an error after this long. */
-export const API_STATEMENT_TIMEOUT_MS = 1_800;
 
 /** DebtFlow's database, with a connection string for everybody who uses it. */
 export interface Database {
@@ -17,6 +10,10 @@ export interface Database {
   apiUrl: string;
   celeryUrl: string;
   reportUrl: string;
+  /** Owns the tables, as the role of a deploy's migrations does. */
+  migrateUrl: string;
+  /** The back office's scripts. */
+  adminUrl: string;
   probeUrl: string;
   actionUrl: string;
   seeded: boolean;
@@ -46,53 +43,6 @@ const SETTINGS = {
   log_min_messages: 'fatal',
 };
 
-interface Role {
-  name: string;
-  applicationName: string;
-  connectionLimit?: number;
-  settings?: Record<string, string>;
-  grants: string[];
-}
-
-const TABLES = 'all tables in schema public';
-const ROLES: Role[] = [
-  {
-    name: 'debtflow_api',
-    applicationName: 'debtflow-api',
-    settings: { statement_timeout: `${API_STATEMENT_TIMEOUT_MS}ms` },
-    grants: [`select, insert, update, delete on ${TABLES}`],
-  },
-  {
-    name: 'debtflow_celery',
-    applicationName: 'debtflow-celery',
-    grants: [`select, insert, update, delete on ${TABLES}`],
-  },
-  {
-    name: 'debtflow_report',
-    applicationName: 'debtflow-report',
-    settings: { max_parallel_workers_per_gather: String(REPORT_WORKERS), work_mem: '16MB' },
-    grants: [`select on ${TABLES}`],
-  },
-  {
-    name: 'latency_probe',
-    applicationName: 'latency-bot',
-    connectionLimit: 4,
-    settings: {
-      default_transaction_read_only: 'on',
-      statement_timeout: '2s',
-      lock_timeout: '200ms',
-      idle_in_transaction_session_timeout: '5s',
-    },
-    grants: ['pg_monitor', 'pg_use_reserved_connections'],
-  },
-  {
-    name: 'latency_fixer',
-    applicationName: 'latency-bot',
-    connectionLimit: 2,
-    grants: ['pg_monitor', 'pg_signal_backend', 'pg_use_reserved_connections'],
-  },
-];
-
 /** Starts DebtFlow's cluster in `<stateDir>/debtflow-db`, fills it when it is empty, and makes its roles. */
 export async function startDatabase(
   stateDir: string,
@@ -114,6 +64,8 @@ export async function startDatabase(
       apiUrl: urlOf('debtflow_api'),
       celeryUrl: urlOf('debtflow_celery'),
       reportUrl: urlOf('debtflow_report'),
+      migrateUrl: urlOf('debtflow_migrate'),
+      adminUrl: urlOf('debtflow_admin'),
       probeUrl: urlOf('latency_probe'),
       actionUrl: urlOf('latency_fixer'),
       seeded,
@@ -122,39 +74,5 @@ export async function startDatabase(
   } catch (error) {
     await server.stop();
     throw error;
-  }
-}
-
-/** Makes or updates every role with a new password; the connection strings exist in this process alone. */
-async function createRoles(url: string): Promise<Map<string, string>> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  const urls = new Map<string, string>();
-  try {
-    await client.query('create extension if not exists pg_stat_statements');
-    // The planner would allow a table of this size two or three.
-    await client.query(`alter table accounts_activity set (parallel_workers = ${REPORT_WORKERS})`);
-    const { rows } = await client.query<{ rolname: string }>('select rolname from pg_roles');
-    const existing = new Set(rows.map((row) => row.rolname));
-    for (const role of ROLES) {
-      const password = randomBytes(18).toString('hex');
-      const verb = existing.has(role.name) ? 'alter' : 'create';
-      const limit = role.connectionLimit ?? -1;
-      await client.query(
-        `${verb} role ${role.name} login password ${client.escapeLiteral(password)} connection limit ${limit}`,
-      );
-      const settings = { application_name: role.applicationName, ...role.settings };
-      for (const [name, value] of Object.entries(settings)) {
-        await client.query(`alter role ${role.name} set ${name} = ${client.escapeLiteral(value)}`);
-      }
-      for (const grant of role.grants) await client.query(`grant ${grant} to ${role.name}`);
-      const own = new URL(url);
-      own.username = role.name;
-      own.password = password;
-      urls.set(role.name, own.href);
-    }
-    return urls;
-  } finally {
-    await client.end();
   }
 }

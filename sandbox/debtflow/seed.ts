@@ -15,7 +15,10 @@ export async function seed(
   return withClient(databaseUrl, async (client) => {
     await client.query('create table if not exists debtflow_seed (done text not null)');
     const { rows } = await client.query<{ done: string }>('select done from debtflow_seed');
-    if (rows.length === 1 && rows[0]?.done === wanted) return { seeded: false };
+    if (rows.length === 1 && rows[0]?.done === wanted) {
+      await repair(client, tables(VOLUMES[size]));
+      return { seeded: false };
+    }
     await client.query('delete from debtflow_seed');
 
     const all = tables(VOLUMES[size]);
@@ -42,6 +45,15 @@ async function fill(client: pg.Client, table: Table): Promise<void> {
   for (const sql of table.after) await client.query(sql);
   await client.query('commit');
   await client.query(`vacuum (analyze) ${table.name}`);
+}
+
+/** Takes back what a fault changed that was on when its process was killed. */
+async function repair(client: pg.Client, all: Table[]): Promise<void> {
+  for (const { name, after } of all) {
+    const indexes = after.filter((sql) => sql.startsWith('create'));
+    for (const sql of indexes) await client.query(sql.replace(/ index /, ' index if not exists '));
+    await client.query(`alter table ${name} reset (autovacuum_enabled)`);
+  }
 }
 
 async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {

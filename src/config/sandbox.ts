@@ -1,10 +1,15 @@
 import { parseConfig } from './load.ts';
-import type { Config } from './schema.ts';
+import { type Config, HostTarget } from './schema.ts';
 
 export interface DebtflowAddresses {
   probeUrl: string;
   actionUrl: string;
   metricsUrl: string;
+  /** Null where DebtFlow runs without PgBouncer, or without Redis. */
+  pgbouncerUrl: string | null;
+  redisUrl: string | null;
+  pidFile: string;
+  logFile: string;
 }
 
 /** What people call the routes; short, because a chart's label has 20 characters. */
@@ -14,6 +19,15 @@ const VIEWS = {
   'payment-list': 'Payments',
   'activity-list': 'Activities',
   'analytics-summary': 'Analytics summary',
+};
+
+/** The statements that the runbook explains first (step 4), with placeholders for their values. */
+const SUSPECTS = {
+  'Account list':
+    'SELECT a.*, d.full_name, d.external_ref FROM accounts_account a JOIN accounts_debtor d ON a.debtor_id = d.id ' +
+    'WHERE a.agency_id = $1 AND a.status IN ($2, $3) ORDER BY a.created_at DESC LIMIT 50',
+  'Payment history':
+    'SELECT p.* FROM payments_payment p WHERE p.account_id = $1 AND p.status = $2 ORDER BY p.created_at DESC',
 };
 
 /** The configuration of a start without any: the sandbox's DebtFlow, and its three users. */
@@ -28,12 +42,22 @@ export function sandboxServices(debtflow: DebtflowAddresses): unknown {
           url: debtflow.probeUrl,
           actionUrl: debtflow.actionUrl,
           applicationRoles: ['debtflow_api'],
+          suspects: SUSPECTS,
         },
         metrics: { url: debtflow.metricsUrl },
+        ...(debtflow.pgbouncerUrl === null ? {} : { pgbouncer: { url: debtflow.pgbouncerUrl } }),
+        ...(debtflow.redisUrl === null ? {} : { redis: { url: debtflow.redisUrl } }),
+        ...sandboxHost(debtflow),
       },
       approvals: { requesters: ['SONCALL', 'SAPPROVERS'], approvers: ['SAPPROVERS'] },
     },
   };
+}
+
+/** This machine, where it can be looked at: Linux, and paths that the configuration takes. */
+function sandboxHost({ pidFile, logFile }: DebtflowAddresses): { host?: unknown } {
+  const host = { local: { pidFile, logFile }, runsPostgres: true };
+  return process.platform === 'linux' && HostTarget.safeParse(host).success ? { host } : {};
 }
 
 /** Tokens of the workspace in the browser; worth nothing anywhere else. */

@@ -1,7 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Database } from './database.ts';
 import type { Answered, WorkerMessage } from './messages.ts';
-import { InvalidRequest, type View, type ViewRequest, type ViewResponse, views } from './views.ts';
+import { views } from './views/index.ts';
+import {
+  type Backends,
+  InvalidRequest,
+  type View,
+  type ViewRequest,
+  type ViewResponse,
+} from './views/view.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -9,7 +15,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 export async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  database: Database,
+  backends: Backends,
   tell: (message: WorkerMessage) => void,
 ): Promise<void> {
   const startedAt = performance.now();
@@ -20,10 +26,10 @@ export async function answer(
   tell({ type: 'requested', view: name, method });
 
   const viewStartedAt = performance.now();
-  const { result, error } = await runView(view, request, url, database);
+  const { result, error } = await runView(view, request, url, backends);
   const viewSeconds = (performance.now() - viewStartedAt) / 1000;
   const text = JSON.stringify(result.body);
-  await database.closeIfObsolete();
+  await backends.database.closeIfObsolete();
   response.writeHead(result.status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(text),
@@ -38,7 +44,7 @@ export async function answer(
     status: result.status,
     viewSeconds,
     totalSeconds,
-    ...database.spent(),
+    ...backends.database.spent(),
     accessLine: accessLine(request, result.status, text.length, totalSeconds),
     error: error === null ? null : `Internal Server Error: ${url.pathname} (${describe(error)})`,
   };
@@ -49,7 +55,7 @@ async function runView(
   view: View | undefined,
   request: IncomingMessage,
   url: URL,
-  database: Database,
+  backends: Backends,
 ): Promise<{ result: ViewResponse; error: unknown }> {
   if (!view) return { result: { status: 404, body: { detail: 'Not found.' } }, error: null };
   try {
@@ -57,8 +63,9 @@ async function runView(
       id: view.path.exec(url.pathname)?.[1] ?? '',
       query: url.searchParams,
       body: await readBody(request),
+      idempotencyKey: headerOf(request, 'idempotency-key'),
     };
-    return { result: await view.run(database, viewRequest), error: null };
+    return { result: await view.run(backends, viewRequest), error: null };
   } catch (error) {
     if (error instanceof InvalidRequest)
       return { result: { status: 400, body: { detail: error.message } }, error: null };
@@ -67,6 +74,11 @@ async function runView(
       error,
     };
   }
+}
+
+function headerOf(request: IncomingMessage, name: string): string | null {
+  const value = request.headers[name];
+  return typeof value === 'string' && /^[\w-]{1,64}$/.test(value) ? value : null;
 }
 
 async function readBody(request: IncomingMessage): Promise<Record<string, unknown>> {

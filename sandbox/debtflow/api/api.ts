@@ -2,7 +2,14 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { Programs } from '../build.ts';
 import { firstMessage, spawnProgram, stopProgram } from '../child.ts';
-import { type ApiConfig, BACKLOG, CONFIG_VARIABLE, type ReadyMessage } from './messages.ts';
+import {
+  type ApiConfig,
+  BACKLOG,
+  CONFIG_VARIABLE,
+  type ReadyMessage,
+  type Switches,
+  type SwitchMessage,
+} from './messages.ts';
 
 // A worker blocked on a lock answers when its statement times out, which close() cannot wait for.
 const STOP_GRACE_MS = 1_000;
@@ -11,6 +18,10 @@ export interface ApiOptions {
   stateDir: string;
   programs: Programs;
   databaseUrl: string;
+  /** Without it the API runs without a cache and hands nothing to Celery. */
+  redisUrl?: string | null;
+  /** Without it payments are not charged anywhere. */
+  gatewayUrl?: string;
   workers?: number;
   timeoutMs?: number;
   log: (line: string) => void;
@@ -23,6 +34,7 @@ export interface Api {
   masterPid: number;
   pidFile: string;
   logFile: string;
+  switch(switches: Switches): void;
   stop(): Promise<void>;
 }
 
@@ -37,6 +49,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 
   const config: ApiConfig = {
     databaseUrl: options.databaseUrl,
+    redisUrl: options.redisUrl ?? null,
+    gatewayUrl: options.gatewayUrl ?? null,
     workers: options.workers ?? 8,
     timeoutMs: options.timeoutMs ?? 30_000,
     connMaxAgeMs: 5_000,
@@ -65,6 +79,10 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     masterPid: master.pid as number,
     pidFile: config.pidFile,
     logFile: config.logFile,
+    switch(switches) {
+      const message: SwitchMessage = { type: 'switch', switches };
+      if (master.connected) master.send(message, () => undefined);
+    },
     stop() {
       stopping = true;
       return stopProgram(master, STOP_GRACE_MS);

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import type { LogFile } from './log-file.ts';
-import { type ApiConfig, LISTEN_FD } from './messages.ts';
+import { type ApiConfig, LISTEN_FD, type Switches } from './messages.ts';
 import type { ApiMetrics } from './metrics.ts';
 import { bootWorker, type WorkerProcess } from './worker-process.ts';
 
@@ -15,6 +15,8 @@ export interface Arbiter {
   adjust(by: 1 | -1): void;
   /** HUP: the configured number of fresh workers; the old ones finish what they do. */
   reload(): void;
+  /** Every worker, also one that is booted later, runs with these. */
+  switch(switches: Switches): void;
   /** Lets every worker finish its request; resolves when all are gone. */
   stop(): Promise<void>;
 }
@@ -23,6 +25,7 @@ export function startArbiter(config: ApiConfig, log: LogFile, metrics: ApiMetric
   const workers = new Set<WorkerProcess>();
   const listening = inheritedSocket();
   let wanted = config.workers;
+  let switched: Switches | null = null;
   let stopped: (() => void) | null = null;
   let booting = config.workers;
   let allBooted: () => void = () => undefined;
@@ -47,6 +50,7 @@ export function startArbiter(config: ApiConfig, log: LogFile, metrics: ApiMetric
       exited: (how) => bury(worker, how),
     });
     workers.add(worker);
+    if (switched) worker.switch(switched);
     log.error('INFO', `Booting worker with pid: ${worker.pid}`);
   }
 
@@ -78,6 +82,10 @@ export function startArbiter(config: ApiConfig, log: LogFile, metrics: ApiMetric
       const old = serving();
       for (let count = 0; count < wanted; count += 1) boot();
       for (const worker of old) worker.retire();
+    },
+    switch(switches) {
+      switched = switches;
+      for (const worker of workers) worker.switch(switches);
     },
     stop() {
       clearInterval(watching);

@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { onParentGone } from '../parent.ts';
 import { startArbiter } from './arbiter.ts';
 import { openLogFile } from './log-file.ts';
-import { type ApiConfig, CONFIG_VARIABLE, type ReadyMessage } from './messages.ts';
+import { type ApiConfig, CONFIG_VARIABLE, type ReadyMessage, type SwitchMessage } from './messages.ts';
 import { createApiMetrics } from './metrics.ts';
 
 /** Gunicorn's master: holds the listening socket, keeps the workers, counts what they did, obeys the signals. */
@@ -36,6 +36,7 @@ process.on('SIGHUP', () => {
   log.error('INFO', 'Handling signal: hup');
   arbiter.reload();
 });
+process.on('message', (message: SwitchMessage) => arbiter.switch(message.switches));
 process.once('SIGTERM', () => void stop('term'));
 process.once('SIGINT', () => void stop('int'));
 // Whoever started us is gone: the workers see our exit and follow.

@@ -1,6 +1,10 @@
 /** What the master is started with, as JSON in the environment: argv would show the password in `ps`. */
 export interface ApiConfig {
   databaseUrl: string;
+  /** Null where DebtFlow runs without Redis. */
+  redisUrl: string | null;
+  /** The payment processor's; null when nobody started one. */
+  gatewayUrl: string | null;
   workers: number;
   /** A worker busy with one request for longer is killed, as Gunicorn's `timeout`. */
   timeoutMs: number;
@@ -15,6 +19,12 @@ export interface ApiConfig {
 export const CONFIG_VARIABLE = 'DEBTFLOW_CONFIG';
 export const LISTEN_FD = 4;
 export const BACKLOG = 128;
+
+/** What a deploy may have changed in the code. */
+export interface Switches {
+  /** The account list asks for the relations of every row, one query each. */
+  nPlusOne: boolean;
+}
 
 /** One answered request, as the worker tells the master. */
 export interface Answered {
@@ -39,7 +49,10 @@ export type WorkerMessage =
   | Answered;
 
 /** From the master to a worker; `listen` carries the listening socket. */
-export type MasterMessage = { type: 'listen' } | { type: 'quit' };
+export type MasterMessage = { type: 'listen' } | { type: 'quit' } | SwitchMessage;
+
+/** From whoever started the master to it, and from there to every worker. */
+export type SwitchMessage = { type: 'switch'; switches: Switches };
 
 /** From the master to whoever started it. */
 export type ReadyMessage = { type: 'ready'; metricsPort: number };

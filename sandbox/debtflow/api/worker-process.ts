@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import type { Answered, MasterMessage, WorkerMessage } from './messages.ts';
+import type { Answered, MasterMessage, Switches, WorkerMessage } from './messages.ts';
 
 /** A worker as its master sees it. */
 export interface WorkerProcess {
@@ -11,6 +11,7 @@ export interface WorkerProcess {
   /** Lets it finish its request and end. */
   retire(): void;
   kill(): void;
+  switch(switches: Switches): void;
 }
 
 /** What the master wants to know of a worker. */
@@ -68,5 +69,6 @@ export function bootWorker(script: string, listening: object, events: WorkerEven
       send({ type: 'quit' });
     },
     kill: () => void child.kill('SIGKILL'),
+    switch: (switches) => send({ type: 'switch', switches }),
   };
 }

@@ -10,6 +10,8 @@ import {
   type MasterMessage,
   type WorkerMessage,
 } from './messages.ts';
+import { openCache } from './redis.ts';
+import type { Backends } from './views/view.ts';
 
 /**
  * A sync worker: it accepts one connection, closes its copy of the listening socket, answers, and only then asks
@@ -19,11 +21,16 @@ import {
 const config = JSON.parse(process.env[CONFIG_VARIABLE] ?? '{}') as ApiConfig;
 process.title = 'gunicorn: worker [debtflow-api]';
 
-const database = openDatabase(config);
+const backends: Backends = {
+  database: openDatabase(config),
+  cache: config.redisUrl === null ? null : openCache(config.redisUrl),
+  gatewayUrl: config.gatewayUrl,
+  switches: { nPlusOne: false },
+};
 let answering: Promise<void> = Promise.resolve();
 const http = createHttpServer({ keepAlive: false }, (request, response) => {
   response.setHeader('Connection', 'close');
-  answering = answer(request, response, database, tell);
+  answering = answer(request, response, backends, tell);
 });
 const acceptor = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
   acceptor.close();
@@ -54,11 +61,13 @@ function quit(): void {
   quitting = true;
   if (busy) return; // after the response
   acceptor.close();
-  void database.close().finally(() => process.exit(0));
+  backends.cache?.close();
+  void backends.database.close().finally(() => process.exit(0));
 }
 
 process.on('message', (message: MasterMessage, handle: unknown) => {
   if (message.type === 'quit') quit();
+  else if (message.type === 'switch') backends.switches = message.switches;
   else if (!quitting) acceptor.listen(handle, BACKLOG);
   else (handle as { close(): void }).close();
 });

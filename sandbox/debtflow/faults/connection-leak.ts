@@ -16,7 +16,7 @@ export function connectionLeak(targets: FaultTargets): Fault {
   let stopped = true;
 
   async function openOne(): Promise<void> {
-    const client = new pg.Client({ connectionString: targets.celeryUrl });
+    const client = new pg.Client({ connectionString: targets.database.celeryUrl });
     const lost = () => {
       // Ours are closed after they left the set: whatever is still in it was ended by somebody else.
       if (sessions.delete(client)) stopped = true;

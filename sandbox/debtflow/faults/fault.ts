@@ -1,4 +1,4 @@
-import type { Database } from '../database.ts';
+import type { Stack } from '../stack.ts';
 
 /** Something that can be broken on purpose, and repaired. */
 export interface Fault {
@@ -13,8 +13,8 @@ export interface Fault {
   off(): Promise<void>;
 }
 
-/** What a fault may use: connections as the services themselves have them. */
-export type FaultTargets = Pick<Database, 'celeryUrl' | 'reportUrl'>;
+/** What a fault may use: the stack, with connections as the services themselves have them. */
+export type FaultTargets = Stack;
 
 /** Lets `on` and `off` of one fault run one after the other, however they are called. */
 export function inTurn(fault: Fault): Fault {

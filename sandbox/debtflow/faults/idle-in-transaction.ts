@@ -18,7 +18,7 @@ export function idleInTransaction(targets: FaultTargets): Fault {
 
     async on() {
       const client = new pg.Client({
-        connectionString: targets.celeryUrl,
+        connectionString: targets.database.celeryUrl,
         application_name: 'celery: reconcile_payments',
       });
       const lost = () => {

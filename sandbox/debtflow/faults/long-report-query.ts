@@ -28,7 +28,7 @@ export function longReportQuery(targets: FaultTargets): Fault {
 
     async on() {
       const client = new pg.Client({
-        connectionString: targets.reportUrl,
+        connectionString: targets.database.reportUrl,
         application_name: 'debtflow-report',
       });
       client.on('error', () => undefined); // terminated from outside: the query rejects, too

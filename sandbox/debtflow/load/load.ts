@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { onParentGone } from '../parent.ts';
-import { LOAD_VARIABLE, type LoadConfig, type LoadMessage, type Seen } from './messages.ts';
+import { LOAD_VARIABLE, type LoadConfig, type LoadMessage, type RateMessage, type Seen } from './messages.ts';
 import { createMix, type PlannedRequest } from './mix.ts';
 
 /** DebtFlow's users: requests arrive at a steady rate whether or not the earlier ones were answered. */
@@ -14,6 +15,7 @@ const REPORT_EVERY_MS = 200;
 const next = createMix(config.volume);
 const waiting = new Set<{ view: string; startedAt: number }>();
 let ended: Seen[] = [];
+let factor = 1;
 
 function send(planned: PlannedRequest): void {
   if (waiting.size >= MAX_IN_FLIGHT) {
@@ -33,6 +35,7 @@ function send(planned: PlannedRequest): void {
     headers: {
       'User-Agent': 'debtflow-frontend',
       ...(body ? { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) } : {}),
+      ...(planned.method === 'POST' ? { 'Idempotency-Key': randomUUID() } : {}),
     },
   });
   const deadline = setTimeout(() => outgoing.destroy(new Error('timed out')), TIMEOUT_MS);
@@ -49,7 +52,7 @@ function send(planned: PlannedRequest): void {
 /** Gaps between 0.4 and 1.6 of the mean: a crowd of users, without a Poisson process's bursts. */
 function arrive(): void {
   send(next());
-  setTimeout(arrive, ((0.4 + Math.random() * 1.2) * 1000) / config.requestsPerSecond);
+  setTimeout(arrive, ((0.4 + Math.random() * 1.2) * 1000) / (config.requestsPerSecond * factor));
 }
 
 function report(): void {
@@ -63,6 +66,9 @@ function report(): void {
   if (process.connected) process.send?.(message, undefined, {}, () => undefined);
 }
 
+process.on('message', (message: RateMessage) => {
+  factor = message.factor;
+});
 onParentGone(() => process.exit(0));
 process.on('SIGTERM', () => process.exit(0));
 setInterval(report, REPORT_EVERY_MS);

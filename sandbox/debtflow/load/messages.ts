@@ -22,3 +22,9 @@ export interface LoadMessage {
   ended: Seen[];
   waiting: { view: string; ageMs: number }[];
 }
+
+/** To the load: how many times the usual rate users come at. */
+export interface RateMessage {
+  type: 'rate';
+  factor: number;
+}

@@ -37,7 +37,8 @@ const get = (view: string, path: string): PlannedRequest => ({ view, method: 'GE
 /** How many of a hundred requests are of each kind: 80 reads, 20 writes, half of these on the hot accounts. */
 const SHARES: [number, Plan][] = [
   [24, (pick) => get('account-list', `/api/accounts/?agency=${pick.agency()}&status=new,assigned`)],
-  [22, (pick) => get('account-detail', `/api/accounts/${pick.account()}/`)],
+  [12, (pick) => get('account-detail', `/api/accounts/${pick.account()}/`)],
+  [10, (pick) => get('account-detail', `/api/accounts/${pick.hotAccount()}/`)],
   [14, (pick) => get('payment-list', `/api/payments/?account=${pick.account()}`)],
   [10, (pick) => get('activity-list', `/api/activities/?account=${pick.account()}`)],
   [10, (pick) => get('analytics-summary', `/api/analytics/summary/?agency=${pick.agency()}`)],

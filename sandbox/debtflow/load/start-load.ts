@@ -2,7 +2,7 @@ import type { Programs } from '../build.ts';
 import { spawnProgram, stopProgram } from '../child.ts';
 import type { Volume } from '../ids.ts';
 import { createLatencyWindow, type LatencyReport } from './latency.ts';
-import { LOAD_VARIABLE, type LoadConfig, type LoadMessage } from './messages.ts';
+import { LOAD_VARIABLE, type LoadConfig, type LoadMessage, type RateMessage } from './messages.ts';
 
 const REQUESTS_PER_SECOND = 36;
 const STOP_GRACE_MS = 500;
@@ -18,13 +18,15 @@ export interface LoadOptions {
 /** The users, and what they see. */
 export interface Load {
   latency(): LatencyReport;
+  /** How many times the usual number of users there are. */
+  setRate(factor: number): void;
   stop(): Promise<void>;
 }
 
 /** Starts the users in a process of their own: what they measure must not depend on how busy this one is. */
 export function startLoad(options: LoadOptions): Load {
   const window = createLatencyWindow();
-  if (!options.on) return { latency: window.report, stop: async () => undefined };
+  if (!options.on) return { latency: window.report, setRate: () => undefined, stop: async () => undefined };
 
   const config: LoadConfig = {
     apiUrl: options.apiUrl,
@@ -45,6 +47,10 @@ export function startLoad(options: LoadOptions): Load {
   });
   return {
     latency: window.report,
+    setRate(factor) {
+      const message: RateMessage = { type: 'rate', factor };
+      if (child.connected) child.send(message, () => undefined);
+    },
     stop() {
       stopping = true;
       return stopProgram(child, STOP_GRACE_MS);

@@ -13,7 +13,7 @@ let debtflow: Debtflow;
 let fixer: pg.Client;
 
 beforeAll(async () => {
-  debtflow = await startDebtflow({ stateDir, size: 'small' });
+  debtflow = await startDebtflow({ stateDir, size: 'small', without: ['redis', 'pgbouncer'] });
   fixer = new pg.Client({ connectionString: debtflow.actionUrl });
   await fixer.connect();
   await vi.waitFor(() => expect(debtflow.latency().rps).toBeGreaterThan(15), SOON);

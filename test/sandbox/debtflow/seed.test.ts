@@ -42,21 +42,15 @@ test('fills every table, with ids that need no database to know', async () => {
   expect(rows).toEqual([{ name: 'Agency 2' }]);
 });
 
-test('fills once, and again when the last time was cut off', async () => {
-  const again = () => seed(database.url, 'small', () => undefined);
-  expect(await again()).toEqual({ seeded: false });
-  await admin.query('delete from debtflow_seed');
-  await admin.query('drop table payments_payment');
-  expect(await again()).toEqual({ seeded: true });
-  expect(await counts()).toEqual(VOLUMES.small);
-});
-
 test('the probing role may look and not touch, the acting role may signal', async () => {
   const probe = new pg.Client({ connectionString: database.probeUrl });
   const fixer = new pg.Client({ connectionString: database.actionUrl });
   await Promise.all([probe.connect(), fixer.connect()]);
   try {
-    await expect(probe.query('select from accounts_debtor')).rejects.toMatchObject({ code: '42501' });
+    await probe.query('explain select * from accounts_debtor');
+    await expect(probe.query('update accounts_debtor set email = null')).rejects.toMatchObject({
+      code: '42501',
+    });
     await expect(probe.query('create temp table t ()')).rejects.toMatchObject({ code: '25006' });
     const { rows: settings } = await probe.query(
       "select name, setting from pg_settings where name in ('statement_timeout', 'lock_timeout') order by name",
@@ -72,4 +66,22 @@ test('the probing role may look and not touch, the acting role may signal', asyn
   } finally {
     await Promise.all([probe.end(), fixer.end()]);
   }
+});
+
+test('fills once, and again when the last time was cut off', async () => {
+  const again = () => seed(database.url, 'small', () => undefined);
+  expect(await again()).toEqual({ seeded: false });
+  await admin.query('delete from debtflow_seed');
+  await admin.query('drop table payments_payment');
+  expect(await again()).toEqual({ seeded: true });
+  expect(await counts()).toEqual(VOLUMES.small);
+});
+
+test('an index that a killed fault left dropped is there again after the next start', async () => {
+  await admin.query('drop index payments_payment_account_created');
+  expect(await seed(database.url, 'small', () => undefined)).toEqual({ seeded: false });
+  const { rowCount } = await admin.query(
+    "select from pg_indexes where indexname = 'payments_payment_account_created'",
+  );
+  expect(rowCount).toBe(1);
 });

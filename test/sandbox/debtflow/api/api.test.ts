@@ -182,6 +182,27 @@ test('writes access lines with microseconds, and refuses what it does not unders
   expect((await fetch(`${api.url}/api/accounts/${idOf('debtor', 1)}/`)).status).toBe(404);
 });
 
+test('an account list without select_related asks for every row, in every worker, until it is deployed again', async () => {
+  await start({ workers: 2 });
+  const list = () => fetch(`${api.url}/api/accounts/?agency=${idOf('agency', 1)}`);
+  const executes = async () =>
+    (await scrape())['django_db_execute_total{alias="default",vendor="postgresql"}'] as number;
+  const queriesOf = async () => {
+    const before = await executes();
+    const { results } = (await (await list()).json()) as { results: unknown[] };
+    return { rows: results.length, queries: (await executes()) - before };
+  };
+  await list();
+  expect(await queriesOf()).toEqual({ rows: 50, queries: 1 });
+  api.switch({ nPlusOne: true });
+  signal('SIGTTIN');
+  await vi.waitFor(() => expect(workers()).toHaveLength(3), 8_000);
+  await vi.waitFor(async () => expect(await queriesOf()).toEqual({ rows: 50, queries: 201 }));
+  for (let n = 0; n < 6; n += 1) expect(await queriesOf()).toEqual({ rows: 50, queries: 201 });
+  api.switch({ nPlusOne: false });
+  await vi.waitFor(async () => expect(await queriesOf()).toEqual({ rows: 50, queries: 1 }));
+});
+
 test('counts as django_prometheus does, and keeps counting when the workers are replaced', async () => {
   await start({ workers: 1 });
   await detail(1);
@@ -197,8 +218,8 @@ test('counts as django_prometheus does, and keeps counting when the workers are 
     'django_http_requests_total_by_view_transport_method_total{view="account-detail",transport="http",method="GET"}': 1,
     'django_http_responses_total_by_status_total{status="200"}': 2,
     'django_http_responses_total_by_status_view_method_total{status="200",view="account-detail",method="PATCH"}': 1,
-    'django_db_execute_total{alias="default",vendor="postgresql"}': 4,
-    'django_db_query_duration_seconds_count{alias="default",vendor="postgresql"}': 4,
+    'django_db_execute_total{alias="default",vendor="postgresql"}': 5,
+    'django_db_query_duration_seconds_count{alias="default",vendor="postgresql"}': 5,
     'django_db_new_connections_total{alias="default",vendor="postgresql"}': 1,
   });
 
