@@ -38,6 +38,8 @@ function lines(node: Json): string[] {
       ];
     case 'data_visualization':
       return [`(chart: ${String(node.title)})`];
+    case 'data_table':
+      return [`(table: ${String(node.caption)})`, ...inner('rows').map(rowOf)];
     case 'input':
       return [`${wordOf(node.label ?? null)}: ____`];
     case 'header':
@@ -52,6 +54,10 @@ function lines(node: Json): string[] {
         ...(node.text ? [wordOf(node)] : []),
       ];
   }
+}
+
+function rowOf(row: Json): string {
+  return Array.isArray(row) ? row.map(wordOf).join(' | ') : '';
 }
 
 function wordOf(node: Json): string {
