@@ -2,16 +2,21 @@ import { activeQueries } from './active-queries.ts';
 import { apiLatency } from './api-latency.ts';
 import { celery } from './celery.ts';
 import { connectionPool } from './connection-pool.ts';
+import { gunicornWorkers } from './gunicorn-workers.ts';
+import { host } from './host.ts';
 import { lockTree } from './lock-tree.ts';
 import { nPlusOne } from './n-plus-one.ts';
 import { pgbouncer } from './pgbouncer.ts';
 import type { Probe } from './probe.ts';
 import { redis } from './redis.ts';
+import { requestLog } from './request-log.ts';
 import { topStatements } from './top-statements.ts';
 
 /** Every probe of a run by its id. A new probe is one file and one line here. */
 export const PROBES = {
   'api-latency': apiLatency,
+  'gunicorn-workers': gunicornWorkers,
+  'request-log': requestLog,
   'active-queries': activeQueries,
   'lock-tree': lockTree,
   'top-statements': topStatements,
@@ -19,6 +24,7 @@ export const PROBES = {
   'connection-pool': connectionPool,
   pgbouncer,
   redis,
+  host,
   celery,
 };
 

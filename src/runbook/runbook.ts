@@ -9,7 +9,11 @@ export interface RunbookStep {
 
 /** The steps of the runbook "High API Latency", in its order. */
 export const RUNBOOK_STEPS: readonly RunbookStep[] = [
-  { number: 1, title: 'Confirm the scope of the problem', probes: ['api-latency'] },
+  {
+    number: 1,
+    title: 'Confirm the scope of the problem',
+    probes: ['api-latency', 'gunicorn-workers', 'request-log'],
+  },
   {
     number: 2,
     title: 'Check database performance',
@@ -19,6 +23,6 @@ export const RUNBOOK_STEPS: readonly RunbookStep[] = [
   { number: 4, title: 'Explain suspect queries', probes: [] },
   { number: 5, title: 'Check connection pool status', probes: ['connection-pool', 'pgbouncer'] },
   { number: 6, title: 'Check Redis latency', probes: ['redis'] },
-  { number: 7, title: 'Check application server resources', probes: [] },
+  { number: 7, title: 'Check application server resources', probes: ['host'] },
   { number: 8, title: 'Tune PostgreSQL, and look at the symptoms around the API', probes: ['celery'] },
 ];
