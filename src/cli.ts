@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { diagnoseCommand } from './cli/diagnose.ts';
+import { doctorCommand } from './cli/doctor.ts';
 import { migrateCommand } from './cli/migrate.ts';
 import { ConfigError } from './config/load.ts';
 import { BotError } from './errors.ts';
@@ -34,6 +35,16 @@ program
   .requiredOption('--service <id>', 'service to look at')
   .option('--json', 'print one JSON object', false)
   .action((options: { config: string; service: string; json: boolean }) => diagnoseCommand(options));
+
+program
+  .command('doctor')
+  .description(
+    "what the probes will be able to see, with the exact grant or setting where they are not; looks at the services' targets only, not at Slack or the bot's own store; exit code 0 all configured probes work, 1 something required is missing, 2 bad configuration",
+  )
+  .requiredOption('--config <file>', 'configuration file')
+  .option('--service <id>', 'service to examine (default: all of them)')
+  .option('--json', 'print one JSON object', false)
+  .action((options: { config: string; service?: string; json: boolean }) => doctorCommand(options));
 
 program
   .command('migrate')

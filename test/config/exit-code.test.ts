@@ -24,7 +24,7 @@ test('a configuration that cannot be used ends every command with exit code 2 an
   const file = join(dir, 'latency-bot.yml');
   writeFileSync(file, 'slack:\n  mode: fax\n  botToken: xoxp-hunter2\nservices: {}\n');
   try {
-    for (const args of [['start'], ['diagnose', '--service', 'api'], ['migrate']]) {
+    for (const args of [['start'], ['diagnose', '--service', 'api'], ['doctor'], ['migrate']]) {
       const { code, stderr } = await run(...args, '--config', file);
       expect({ args, code }).toEqual({ args, code: 2 });
       expect(stderr.split('\n').filter((line) => line.startsWith('  - '))).toHaveLength(3);
