@@ -54,6 +54,29 @@ function keyOf(kind: string, { labels }: Sample): string {
   return [kind, labels.view ?? '', labels.method ?? '', labels.le ?? '', labels.status ?? ''].join(SEPARATOR);
 }
 
+/** Only what is counted over all views: what a chart of the past needs. */
+export function overallOnly(counters: LatencyCounters): LatencyCounters {
+  const series = new Map([...counters.series].filter(([key]) => key.startsWith('all-')));
+  return { ...counters, series };
+}
+
+/** Whether the number of requests went down: a restart, or the page of another worker. */
+export function fell(before: LatencyCounters, after: LatencyCounters): boolean {
+  return [...after.series].some(
+    ([key, now]) => key.startsWith('all-count') && now < (before.series.get(key) ?? 0),
+  );
+}
+
+/** Views that a page tells apart; null when it has not counted a request yet. */
+export function viewsOf({ series }: LatencyCounters): number | null {
+  const requests = [...series].reduce((sum, [key, n]) => sum + (key.startsWith('all-count') ? n : 0), 0);
+  const names = [...series.keys()].flatMap((key) => {
+    const [kind, view = ''] = key.split(SEPARATOR);
+    return kind === 'view-count' && !isNoise(view) ? [view] : [];
+  });
+  return requests > 0 ? new Set(names).size : null;
+}
+
 interface Summed {
   buckets: Map<number, number>;
   sum: number;

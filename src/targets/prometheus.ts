@@ -1,9 +1,8 @@
-import { z } from 'zod';
-import type { ServiceConfig } from '../config/schema.ts';
 import { BotError } from '../errors.ts';
-import { fetchText } from './fetch-text.ts';
+import { examineMetrics } from './examine-metrics.ts';
 import type { MeasuredLatency, MeasuredWindow, MetricsSource, SeriesPoint } from './metrics-source.ts';
-import { parseValue } from './prometheus-text.ts';
+import { finite, numberOf, type PrometheusConfig, prometheusApi, type Series } from './prometheus-api.ts';
+import { earlierLatency } from './prometheus-earlier.ts';
 
 /** rate() needs at least two, better four scrapes inside; the usual interval is 15 to 30 s. */
 const RANGES = ['2m', '5m'] as const;
@@ -18,40 +17,10 @@ const VIEW_STATUS = 'django_http_responses_total_by_status_view_method_total';
 /** 404s are collected under "<unnamed view>", and the metrics page counts its own scrapes. */
 const VIEWS = 'view!="<unnamed view>",view!="prometheus-django-metrics"';
 
-const Value = z.tuple([z.number(), z.string()]);
-const Answer = z.object({
-  status: z.literal('success'),
-  data: z.object({
-    result: z.array(
-      z.object({
-        metric: z.record(z.string(), z.string()),
-        value: Value.optional(),
-        values: z.array(Value).optional(),
-      }),
-    ),
-  }),
-});
-type Series = z.infer<typeof Answer>['data']['result'];
-
-type PrometheusConfig = NonNullable<ServiceConfig['targets']['prometheus']>;
-
 /** Latency from the instant queries of a Prometheus server. */
 export function openPrometheus(config: PrometheusConfig): MetricsSource {
-  const select = (...matchers: string[]) => `{${[config.selector, ...matchers].filter(Boolean).join(',')}}`;
-
-  async function ask(path: string, parameters: Record<string, string>, signal: AbortSignal): Promise<Series> {
-    const url = `${config.url.replace(/\/+$/, '')}/api/v1/${path}?${new URLSearchParams(parameters)}`;
-    const headers = config.bearerToken ? { authorization: `Bearer ${config.bearerToken}` } : {};
-    const text = await fetchText({ url, what: 'Prometheus', timeoutMs: config.timeout, signal, headers });
-    try {
-      return Answer.parse(JSON.parse(text)).data.result;
-    } catch (cause) {
-      const message = 'the answer is not that of a Prometheus server: check targets.prometheus.url';
-      throw new BotError('target-protocol', message, { cause });
-    }
-  }
-
-  const instant = (query: string, signal: AbortSignal) => ask('query', { query }, signal);
+  const api = prometheusApi(config);
+  const { instant, select } = api;
 
   async function measure(range: '2m' | '5m', signal: AbortSignal): Promise<MeasuredWindow> {
     const rate = (metric: string, ...matchers: string[]) => `rate(${metric}${select(...matchers)}[${range}])`;
@@ -103,6 +72,7 @@ export function openPrometheus(config: PrometheusConfig): MetricsSource {
       inFlight: numberOf(busy, undefined) ?? 0,
       caveats: [`averages over the last ${range}: a change within it shows late`],
       series: [],
+      earlier: null,
     };
   }
 
@@ -113,7 +83,7 @@ export function openPrometheus(config: PrometheusConfig): MetricsSource {
       [
         `histogram_quantile(0.95, sum by (le) (rate(${ALL}_bucket${select()}[2m])))`,
         `sum(rate(${ALL}_count${select()}[2m]))`,
-      ].map((query) => ask('query_range', { query, ...range }, signal)),
+      ].map((query) => api.range(query, range, signal)),
     );
     const p95At = new Map((p95?.[0]?.values ?? []).map(([at, value]) => [at, finite(value)]));
     return (rps?.[0]?.values ?? []).map(([at, value]) => {
@@ -130,27 +100,37 @@ export function openPrometheus(config: PrometheusConfig): MetricsSource {
     async latency(_windowMs, signal) {
       const points = series(signal);
       points.catch(() => undefined); // awaited below, after what can fail first
+      const before = earlierLatency(api, signal);
+      before.catch(() => undefined);
       for (const range of RANGES) {
         const window = await measure(range, signal);
-        if (window.overall.rps > 0) return { ...window, series: await points };
+        if (window.overall.rps === 0) continue;
+        const { earlier, caveats } = await before;
+        return { ...window, series: await points, earlier, caveats: [...window.caveats, ...caveats] };
       }
-      throw new BotError(
-        'target-protocol',
-        `Prometheus has no ${ALL} of this API in the last 5 minutes: check targets.prometheus.selector, and whether the API is scraped at all`,
-      );
+      throw notScraped();
     },
+    examine: (signal) =>
+      examineMetrics(async () => {
+        const all = await instant(`sum(${ALL}_count${select()})`, signal);
+        if (all.length === 0) throw notScraped();
+        const views = await instant(`count by (view) (${VIEW}_count${select(VIEWS)})`, signal);
+        const requests = numberOf(all) ?? 0;
+        return {
+          words: `Prometheus has the latency of the API (${requests} requests counted)`,
+          views: requests > 0 ? views.length : null,
+        };
+      }, 'set targets.prometheus.url and .selector so that the query selects the scrapes of this API'),
     startHistory: () => undefined, // Prometheus is the history
     close: () => undefined,
   };
 }
 
-const finite = (text: string | undefined): number | null => {
-  const value = parseValue(text ?? '');
-  return value !== null && Number.isFinite(value) ? value : null;
-};
-
-function numberOf(series: Series | undefined, view: string | undefined): number | null {
-  return finite(series?.find(({ metric }) => view === undefined || metric.view === view)?.value?.[1]);
+function notScraped(): BotError {
+  return new BotError(
+    'target-protocol',
+    `Prometheus has no ${ALL} of this API in the last 5 minutes: check targets.prometheus.selector, and whether the API is scraped at all`,
+  );
 }
 
 type Parts = Record<'p50' | 'p95' | 'p99' | 'rps' | 'busy' | 'responses' | 'errors', Series | undefined>;

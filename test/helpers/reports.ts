@@ -124,6 +124,7 @@ export function latencyReport(
   return {
     ...{ source: 'metrics: two scrapes', windowMs: 3_000, objectiveMs: 200, overall, byView: {} },
     ...{ inFlight, slowViews: [], caveats: [], series: [] },
+    ...{ yesterday: null, lastWeek: null, normal: null, noYesterday: 'there is no baseline' },
   };
 }
 
