@@ -2,6 +2,7 @@ import { activeQueries } from './active-queries.ts';
 import { apiLatency } from './api-latency.ts';
 import { celery } from './celery.ts';
 import { connectionPool } from './connection-pool.ts';
+import { explain } from './explain.ts';
 import { gunicornWorkers } from './gunicorn-workers.ts';
 import { host } from './host.ts';
 import { lockTree } from './lock-tree.ts';
@@ -21,6 +22,7 @@ export const PROBES = {
   'lock-tree': lockTree,
   'top-statements': topStatements,
   'n-plus-one': nPlusOne,
+  explain,
   'connection-pool': connectionPool,
   pgbouncer,
   redis,

@@ -20,7 +20,7 @@ export const RUNBOOK_STEPS: readonly RunbookStep[] = [
     probes: ['active-queries', 'lock-tree', 'top-statements'],
   },
   { number: 3, title: 'Identify N+1 query patterns', probes: ['n-plus-one'] },
-  { number: 4, title: 'Explain suspect queries', probes: [] },
+  { number: 4, title: 'Explain suspect queries', probes: ['explain'] },
   { number: 5, title: 'Check connection pool status', probes: ['connection-pool', 'pgbouncer'] },
   { number: 6, title: 'Check Redis latency', probes: ['redis'] },
   { number: 7, title: 'Check application server resources', probes: ['host'] },

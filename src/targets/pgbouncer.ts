@@ -4,6 +4,7 @@ import { createCircuit } from './circuit.ts';
 import type { Log } from './log.ts';
 import { type Console, openConsole, type ShowRow } from './pgbouncer-console.ts';
 import type { Examinable, Examined } from './requirement.ts';
+import { timeLimit } from './time-limit.ts';
 
 type PgBouncerConfig = NonNullable<ServiceConfig['targets']['pgbouncer']>;
 
@@ -59,7 +60,7 @@ export function openPgBouncer(config: PgBouncerConfig, log?: Log): PgBouncerTarg
       await current.close();
       current = undefined;
     }
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(config.timeout)]);
+    const limit = timeLimit(signal, config.timeout);
     const opened = current ?? (await open());
     return opened.ask(SHOWS[what], limit);
   }

@@ -6,6 +6,7 @@ import { aclRemedy, type RedisCommand, refuseUnlisted } from './redis-commands.t
 import { connectRedis, type RedisConnection } from './redis-connection.ts';
 import { examineRedis } from './redis-examine.ts';
 import type { Examinable } from './requirement.ts';
+import { timeLimit } from './time-limit.ts';
 
 type RedisConfig = NonNullable<ServiceConfig['targets']['redis']>;
 
@@ -55,7 +56,7 @@ export function openRedis(config: RedisConfig, log?: Log): RedisTarget {
       current = undefined;
     }
     const connection = current ?? (await abortable(open(), signal));
-    return connection.send(command, AbortSignal.any([signal, AbortSignal.timeout(config.timeout)]));
+    return connection.send(command, timeLimit(signal, config.timeout));
   }
 
   return {
