@@ -4,7 +4,8 @@ import { clip, clipMarkup, escapeText, joinLines, milliseconds } from './text.ts
 
 /** With the first line, and one each for what answered, looks and waits, a card of 15 probes has 8 lines. */
 const REASON_LINES = 2;
-const MAX_LINE = 1_200;
+const MAX_LINE = 1_400;
+const MAX_REASON = 140;
 
 /** How far a run is: what answered in one line, what did not with its reason. */
 export function progress(run: Run, reports: ReportRow[]): string {
@@ -40,15 +41,16 @@ function withReasons(mark: string, words: string, rows: ReportRow[]): string[] {
   const fit = byReason.length <= REASON_LINES ? REASON_LINES : REASON_LINES - 1;
   const own = byReason
     .slice(0, fit)
-    .map(({ reason, of }) => `${mark} ${words}: ${names(of)} (${said(reason, 140)})`);
+    .map(({ reason, of }) => `${mark} ${words}: ${names(of)} (${said(reason, MAX_REASON)})`);
   const rest = byReason.slice(fit).map(({ reason, of }) => `${names(of)} (${said(reason, 60)})`);
   return [...own, ...(rest.length > 0 ? [`${mark} ${words}: ${rest.join(', ')}`] : [])].map((line) =>
     clipMarkup(line, MAX_LINE),
   );
 }
 
+/** As it is shown: what differs beyond that is the same to a reader. */
 function reasonOf(row: ReportRow): string {
-  return row.reason ?? 'no reason given';
+  return clip(row.reason ?? 'no reason given', MAX_REASON);
 }
 
 function said(reason: string, max: number): string {
