@@ -24,6 +24,8 @@ export interface StatementShape {
   scopes: Scope[];
   /** Highest $n. */
   parameters: number;
+  /** Changes rows or locks them, also in a part of it: that takes more than SELECT. */
+  writes: boolean;
 }
 
 type Tree = Record<string, unknown>;
@@ -33,6 +35,7 @@ const KINDS = {
   UpdateStmt: 'update',
   DeleteStmt: 'delete',
 } as const;
+const WRITING = ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt', 'lockingClause'];
 const RANGE = new Set(['<', '>', '<=', '>=']);
 
 /**
@@ -58,6 +61,7 @@ export async function statementShape(text: string): Promise<StatementShape | nul
       .map(({ schema, name }) => ({ schema, name })),
     scopes: nodes.flatMap(levelsOf).map(scopeOf),
     parameters: Math.max(0, ...nodes.map((node) => Number(childOf(node, 'ParamRef')?.number ?? 0))),
+    writes: nodes.some((node) => WRITING.some((key) => key in node)),
   };
 }
 
