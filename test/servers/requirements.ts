@@ -15,7 +15,12 @@ const POSTGRES_15 = '/usr/lib/postgresql/15/bin';
 const REQUIREMENTS: Requirement[] = [
   {
     what: 'redis-server on the PATH',
-    tests: ['test/servers/queue-redis.test.ts'],
+    tests: [
+      'test/servers/queue-redis.test.ts',
+      'test/servers/redis.test.ts',
+      'test/servers/redis-target.test.ts',
+      'test/servers/celery.test.ts',
+    ],
     package: 'redis-server',
     isThere: () => spawnSync('redis-server', ['--version']).status === 0,
   },
@@ -24,6 +29,24 @@ const REQUIREMENTS: Requirement[] = [
     tests: ['test/servers/postgres-15.test.ts'],
     package: 'postgresql-15',
     isThere: () => ['initdb', 'postgres'].every((program) => existsSync(join(POSTGRES_15, program))),
+  },
+  {
+    what: '/usr/sbin/sshd and ssh-keygen',
+    tests: ['test/servers/host-ssh.test.ts'],
+    package: 'openssh-server',
+    isThere: () => existsSync('/usr/sbin/sshd') && existsSync('/usr/bin/ssh-keygen'),
+  },
+  {
+    what: '/usr/bin/gunicorn',
+    tests: ['test/servers/gunicorn.test.ts'],
+    package: 'gunicorn',
+    isThere: () => spawnSync('/usr/bin/gunicorn', ['--version']).status === 0,
+  },
+  {
+    what: 'pgbouncer on the PATH',
+    tests: ['test/servers/pgbouncer.test.ts'],
+    package: 'pgbouncer',
+    isThere: () => spawnSync('pgbouncer', ['--version']).status === 0,
   },
 ];
 

@@ -1,0 +1,151 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { afterEach, expect, test, vi } from 'vitest';
+import { gunicornWorkers } from '../../src/probes/gunicorn-workers.ts';
+import { host } from '../../src/probes/host.ts';
+import { requestLog } from '../../src/probes/request-log.ts';
+import { reportOf, withTargets } from '../helpers/run.ts';
+import { testService } from '../helpers/test-service.ts';
+import { type GunicornOptions, type GunicornServer, startGunicorn } from './gunicorn.ts';
+
+const running: GunicornServer[] = [];
+afterEach(async () => {
+  for (const server of running.splice(0)) await server.stop();
+});
+
+async function start(options?: GunicornOptions): Promise<GunicornServer> {
+  const server = await startGunicorn(options);
+  running.push(server);
+  return server;
+}
+
+const serviceOf = ({ pidFile, logFile }: GunicornServer) =>
+  testService({ targets: { host: { local: { pidFile, logFile } } } });
+
+async function lookAtWorkers(server: GunicornServer, windowMs = 900) {
+  const service = serviceOf(server);
+  return withTargets(service, (targets) => reportOf(gunicornWorkers, service, targets, windowMs));
+}
+
+/** Starts requests that nobody waits for; they end with the server. */
+function pile(server: GunicornServer, path: string, count: number): void {
+  for (let i = 0; i < count; i += 1) server.request(path).catch(() => undefined);
+}
+
+test('idle workers are idle, and nothing waits', async () => {
+  const server = await start();
+  const report = await lookAtWorkers(server);
+  expect(report).toMatchObject({
+    master: { pid: server.masterPid },
+    workerCount: 2,
+    concurrency: 'one',
+    doing: { idle: 2 },
+    busy: { max: 0, certainty: 'exact' },
+    backlog: { max: 0, limit: 2_048 },
+    ports: [server.port],
+    restarted: false,
+    startedInWindow: 0,
+    notSeen: [],
+  });
+  expect(report.workers[0]?.rssBytes).toBeGreaterThan(5_000_000);
+  expect(report.headroom?.availableBytes).toBeGreaterThan(0);
+});
+
+test('all workers wait for something slow: the queue grows, and the CPU is free', async () => {
+  const server = await start();
+  pile(server, '/slow?s=6', 7);
+  await vi.waitFor(async () => {
+    expect((await lookAtWorkers(server, 300)).backlog?.last).toBe(5);
+  });
+  const report = await lookAtWorkers(server);
+  expect(report).toMatchObject({
+    doing: { waiting: 2 },
+    busy: { average: 2, max: 2, certainty: 'exact' },
+    backlog: { average: 5, max: 5 },
+    accepted: { average: 2 },
+  });
+  expect(report.cpuCores).toBeLessThan(0.3);
+});
+
+test('a worker that computes is on the CPU, and the host names it', async () => {
+  const server = await start();
+  pile(server, '/busy?s=8', 1);
+  await vi.waitFor(async () => expect((await lookAtWorkers(server, 300)).busy?.max).toBe(1));
+  const report = await lookAtWorkers(server);
+  expect(report.doing).toEqual({ cpu: 1, idle: 1 });
+  expect(report.workers[0]).toMatchObject({ doing: 'cpu', busyRatio: 1 });
+  const service = serviceOf(server);
+  const machine = await withTargets(service, (targets) => reportOf(host, service, targets, 900));
+  const busiest = machine.hosts[0]?.topProcesses.find(({ pid }) => pid === report.workers[0]?.pid);
+  expect(busiest?.cpuCores).toBeGreaterThan(0.3);
+  expect(busiest?.name).toBe('gunicorn');
+});
+
+test('another worker by TTIN is counted', async () => {
+  const server = await start();
+  server.signal('SIGTTIN');
+  await vi.waitFor(async () => expect((await lookAtWorkers(server, 100)).workerCount).toBe(3));
+  expect((await lookAtWorkers(server)).startedInWindow).toBe(0);
+});
+
+test('threads take many connections, so nobody claims to know who is busy', async () => {
+  const server = await start({ workers: 1, args: ['--threads', '4'] });
+  pile(server, '/slow?s=4', 3);
+  await vi.waitFor(async () => expect((await lookAtWorkers(server, 100)).accepted?.max).toBe(3));
+  const report = await lookAtWorkers(server);
+  expect(report).toMatchObject({ concurrency: 'many', threads: 4, busy: null, doing: { unknown: 1 } });
+  expect(report.notSeen).toContainEqual(expect.objectContaining({ what: 'busy workers' }));
+});
+
+test('a stale pid file is told from a Gunicorn that is not there', async () => {
+  const server = await start();
+  const pid = await readFile(server.pidFile, 'utf8');
+  await writeFile(server.pidFile, String(process.pid));
+  await expect(lookAtWorkers(server)).rejects.toThrow(/belongs to another program/);
+  await writeFile(server.pidFile, pid);
+});
+
+test('the log names slow and failing requests by their shape, and nothing of the person', async () => {
+  const server = await start();
+  await server.request('/slow/4711/?s=0.4&email=jane.doe@example.com');
+  await server.request('/slow/4712/?s=0.3');
+  expect((await server.request('/error/jane.doe@example.com')).status).toBe(500);
+  const service = serviceOf(server);
+  const report = await withTargets(service, (targets) => reportOf(requestLog, service, targets));
+  expect(report).toMatchObject({
+    source: 'file',
+    cut: false,
+    workerTimeouts: 0,
+    workerBoots: 2,
+    exceptions: [{ name: 'LookupError', count: 1 }],
+  });
+  expect(report.shapes[0]).toMatchObject({ method: 'GET', path: '/slow/{id}/', count: 2, errors5xx: 0 });
+  expect(report.shapes[0]?.maxMs).toBeGreaterThanOrEqual(400);
+  expect(report.shapes[0]?.maxMs).toBeLessThan(2_000);
+  expect(JSON.stringify(report)).not.toMatch(/jane|4711|127\.0\.0\.1/);
+});
+
+test('a worker that is killed for its time-out is counted', async () => {
+  const server = await start({ workers: 1, args: ['--timeout', '1'] });
+  await server.request('/slow?s=30').catch(() => undefined);
+  const service = serviceOf(server);
+  await vi.waitFor(
+    async () => {
+      const report = await withTargets(service, (targets) => reportOf(requestLog, service, targets));
+      expect(report.workerTimeouts).toBe(1);
+      expect(report.workerBoots).toBe(2);
+    },
+    { timeout: 10_000 },
+  );
+  expect((await lookAtWorkers(server, 100)).timeoutS).toBe(1);
+});
+
+test('a log without durations says which format would have them', async () => {
+  const server = await start({ accessFormat: '%(h)s %(t)s "%(r)s" %(s)s %(b)s' });
+  await server.request('/fast');
+  const service = serviceOf(server);
+  const report = await withTargets(service, (targets) => reportOf(requestLog, service, targets));
+  expect(report).toMatchObject({ timed: 0, p95Ms: null });
+  expect(report.notSeen).toMatchObject([
+    { what: 'durations', remedy: expect.stringContaining('--access-logformat') },
+  ]);
+});
