@@ -1,4 +1,5 @@
 import type { NamedService } from '../config/schema.ts';
+import type { ProbeId } from '../probes/index.ts';
 import type { ProbeOutcome } from '../probes/probe.ts';
 import { RUNBOOK_STEPS } from '../runbook/runbook.ts';
 import { type Case, type CauseRule, couldNotLook, type Verdict } from './cause-rule.ts';
@@ -47,18 +48,24 @@ function judge(rule: CauseRule, the: Case): Verdict {
 
 function verdictOf(facts: Facts, symptoms: Symptoms, found: number): Diagnosis['verdict'] {
   if (found > 0) return 'cause-found';
-  const failed = PROBE_IDS.some((id) => !facts.reports[id] && facts.missing(id).status === 'failed');
-  return symptoms.measured && symptoms.complaints.length === 0 && !failed ? 'healthy' : 'no-cause-proven';
+  const silent = PROBE_IDS.some((id) => !facts.reports[id] && SILENT.has(facts.missing(id).code));
+  return symptoms.measured && symptoms.complaints.length === 0 && !silent ? 'healthy' : 'no-cause-proven';
 }
+
+/** A target that does not answer may be ill; a missing right or extension only narrows the view. */
+const SILENT: ReadonlySet<string> = new Set([
+  'target-unreachable',
+  'target-timeout',
+  'target-full',
+  'internal',
+]);
 
 const PROBE_IDS = RUNBOOK_STEPS.flatMap((step) => step.probes);
 
 /** The entry that ends the list when no cause was found: it offers nothing to do. */
 function conclusion(verdict: 'healthy' | 'no-cause-proven', the: Case, judged: readonly Cause[]): Cause {
   const { facts, symptoms } = the;
-  const unseen = PROBE_IDS.filter((id) => !facts.reports[id]).map(
-    (id) => `${id} (${facts.missing(id).reason})`,
-  );
+  const unseen = unseenByReason(facts);
   const checked = judged.filter((cause) => cause.status === 'ruled-out');
   const notSeen = unseen.length > 0 ? ` Not seen: ${unseen.join('; ')}.` : '';
   const complaint = symptoms.measured
@@ -78,6 +85,19 @@ function conclusion(verdict: 'healthy' | 'no-cause-proven', the: Case, judged: r
     mitigations: [],
     advice: [],
   };
+}
+
+/** "lock-tree, connection-pool (no answer)": probes without a report, those with the same reason together. */
+function unseenByReason(facts: Facts): string[] {
+  const byReason = new Map<string, ProbeId[]>();
+  for (const id of PROBE_IDS.filter((probe) => !facts.reports[probe])) {
+    const { reason } = facts.missing(id);
+    byReason.set(reason, [...(byReason.get(reason) ?? []), id]);
+  }
+  const failed = ([, ids]: [string, ProbeId[]]) => ids.some((id) => facts.missing(id).status === 'failed');
+  return [...byReason]
+    .sort((a, b) => Number(failed(b)) - Number(failed(a)))
+    .map(([reason, ids]) => `${ids.join(', ')} (${reason})`);
 }
 
 function wellness(facts: Facts): string {

@@ -1,76 +1,101 @@
 import { type Ledger, PLACES, type Place } from './diagnosis.ts';
 import type { Facts } from './facts.ts';
+import {
+  appCpu,
+  applicationWaiters,
+  busyWorkers,
+  databasePlaces,
+  poolWait,
+  redisWait,
+  type Sighting,
+  workerQueue,
+} from './places.ts';
 
-/** Writing to the log is I/O, though PostgreSQL counts it among its light-weight locks. */
-const IO_LWLOCKS = new Set(['WALWrite', 'WALSync', 'WALInsert']);
-
-const NOT_MEASURED: Place[] = ['worker-queue', 'pool-wait', 'redis', 'app-cpu', 'outside'];
-
-/** Splits the average number of requests in flight over the places where they were (design, section 2). */
+/**
+ * Splits the average number of requests in flight over the places where they were (design, section 2). Its entries add up
+ * to the total. A request that a worker holds and that is neither in the database, nor waits for it, for Redis or for the
+ * CPU, is in an outside call; where one of these could not be seen, it is `unknown` instead.
+ */
 export function buildLedger(facts: Facts): Ledger {
+  const places = new Map<Place, Sighting>([
+    ...databasePlaces(facts),
+    ['worker-queue', workerQueue(facts)],
+    ['pool-wait', poolWait(facts)],
+  ]);
+  const inside = () =>
+    sum([...places].map(([place, seen]) => (place === 'worker-queue' ? 0 : amountOf(seen))));
   const fromCompletions = facts.reports['api-latency']?.inFlight ?? null;
-  const seen = databasePlaces(facts);
-  const fromStates = seen === null ? null : sum([...seen.values()]);
-  // Requests that hang do not complete, and requests outside the database show no state: the larger count misses less.
-  const totalInFlight = Math.max(fromCompletions ?? 0, fromStates ?? 0);
-  const places = new Map(seen);
-  places.set('unknown', (places.get('unknown') ?? 0) + Math.max(0, totalInFlight - (fromStates ?? 0)));
+  const sampled = busyWorkers(facts);
+  // A worker holds one request at a time, so busy workers count exactly. Without them: requests that hang do not
+  // complete, and requests outside the database show no state, so the larger count misses less.
+  const held = Math.max(sampled ?? fromCompletions ?? 0, inside());
+  const rest = () => Math.max(0, held - inside());
+  places.set('app-cpu', capped(appCpu(facts), rest()));
+  places.set('redis', redisWait(facts, rest()));
+
+  const states = sampled ?? (isDatabaseSeen(facts) ? inside() : null);
+  const left = rest();
+  const outside = outsideOf(facts, sampled, places);
+  if ('blind' in outside) add(places, 'unknown', left);
+  places.set('outside', 'blind' in outside ? outside : { inFlight: left });
+  add(places, 'unknown', 0);
+
+  const seen = [...places].flatMap(([place, sight]) =>
+    'inFlight' in sight ? [{ place, inFlight: sight.inFlight }] : [],
+  );
   return {
-    totalInFlight,
-    entries: [...places]
-      .map(([place, inFlight]) => ({ place, inFlight }))
-      .sort((a, b) => b.inFlight - a.inFlight || PLACES.indexOf(a.place) - PLACES.indexOf(b.place)),
-    blind: blindPlaces(facts),
+    totalInFlight: sum(seen.map(({ inFlight }) => inFlight)),
+    entries: seen.sort(
+      (a, b) => b.inFlight - a.inFlight || PLACES.indexOf(a.place) - PLACES.indexOf(b.place),
+    ),
+    blind: PLACES.flatMap((place) => {
+      const sight = places.get(place);
+      return sight && 'blind' in sight ? [{ place, reason: sight.blind }] : [];
+    }),
     fromCompletions,
-    fromStates,
+    fromStates: states,
   };
 }
 
-/** Requests in flight that were at a place in the database; null when nobody looked. */
-function databasePlaces(facts: Facts): Map<Place, number> | null {
-  const active = facts.reports['active-queries'];
-  if (!active) {
-    const waiting = applicationWaiters(facts);
-    return waiting === null ? null : new Map([['lock-wait', waiting.length]]);
+/** Average requests in flight at a place; 0 where nobody saw any. */
+export function inFlightAt(ledger: Ledger, ...places: readonly Place[]): number {
+  return sum(ledger.entries.filter(({ place }) => places.includes(place)).map(({ inFlight }) => inFlight));
+}
+
+function isDatabaseSeen({ reports }: Facts): boolean {
+  return reports['active-queries'] !== undefined || reports['lock-tree'] !== undefined;
+}
+
+/** Only what was looked at and found nowhere else is outside. What is not configured is taken as not there. */
+function outsideOf(facts: Facts, sampled: number | null, places: ReadonlyMap<Place, Sighting>): Sighting {
+  if (sampled === null) {
+    const { reason } = facts.missing('gunicorn-workers');
+    return {
+      blind: facts.reports['gunicorn-workers'] ? 'busy workers cannot be told from idle ones' : reason,
+    };
   }
-  const rows = active.activity.filter(({ role }) => facts.isApplication(role));
-  const processes = sum(rows.map(({ averageActive }) => averageActive));
-  const places = new Map<Place, number>([
-    ['lock-wait', 0],
-    ['db-io', 0],
-    ['db-cpu', 0],
-  ]);
-  for (const { waitType, event, averageActive } of rows) {
-    const place = placeOf(waitType, event);
-    // Parallel workers shift the split, but a request stays one request.
-    const requests = processes > 0 ? (averageActive / processes) * active.applicationActive : 0;
-    places.set(place, (places.get(place) ?? 0) + requests);
+  if (!facts.reports['active-queries']) return { blind: facts.missing('active-queries').reason };
+  for (const [place, probe] of [
+    ['pool-wait', 'pgbouncer'],
+    ['redis', 'redis'],
+  ] as const) {
+    const sight = places.get(place);
+    if (sight && 'blind' in sight && facts.missing(probe).status === 'failed') return sight;
   }
-  return places;
+  return { inFlight: 0 };
 }
 
-function placeOf(waitType: string, event: string): Place {
-  if (waitType === 'Lock') return 'lock-wait';
-  if (waitType === 'IO' || (waitType === 'LWLock' && IO_LWLOCKS.has(event))) return 'db-io';
-  // Contention inside the server, and waiting for one's own parallel workers.
-  if (waitType === 'CPU' || waitType === 'LWLock' || waitType === 'BufferPin' || waitType === 'IPC')
-    return 'db-cpu';
-  return 'unknown';
+function capped(sight: Sighting, most: number): Sighting {
+  return 'inFlight' in sight ? { inFlight: Math.min(most, sight.inFlight) } : sight;
 }
 
-function blindPlaces(facts: Facts): Ledger['blind'] {
-  const blind = NOT_MEASURED.map((place) => ({ place, reason: 'not measured by this run' }));
-  if (facts.reports['active-queries']) return blind;
-  const { reason } = facts.missing('active-queries');
-  blind.push({ place: 'db-io', reason }, { place: 'db-cpu', reason });
-  if (!facts.reports['lock-tree']) blind.push({ place: 'lock-wait', reason });
-  return blind;
+function add(places: Map<Place, Sighting>, place: Place, inFlight: number): void {
+  const before = places.get(place);
+  places.set(place, { inFlight: (before ? amountOf(before) : 0) + inFlight });
 }
 
-function applicationWaiters(facts: Facts) {
-  const tree = facts.reports['lock-tree'];
-  if (!tree) return null;
-  return tree.nodes.filter((node) => node.blockedBy.length > 0 && facts.isApplication(node.role));
+function amountOf(sight: Sighting): number {
+  return 'inFlight' in sight ? sight.inFlight : 0;
 }
 
 /**
@@ -79,7 +104,7 @@ function applicationWaiters(facts: Facts) {
  */
 export function lockWaitByRoot(facts: Facts, ledger: Ledger): Map<number, number> {
   const waiters = applicationWaiters(facts) ?? [];
-  const waitingInFlight = ledger.entries.find(({ place }) => place === 'lock-wait')?.inFlight ?? 0;
+  const waitingInFlight = inFlightAt(ledger, 'lock-wait');
   const roots = facts.reports['lock-tree']?.roots ?? [];
   const byRoot = new Map<number, number>();
   for (const waiter of waiters) {

@@ -38,7 +38,7 @@ test('requests in flight are split over the places where they were', () => {
   });
   expect(ledger.blind).toContainEqual({
     place: 'worker-queue',
-    reason: 'not measured by this run',
+    reason: 'not configured',
   });
 });
 
