@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { Redis } from 'ioredis';
 import { BotError } from '../errors.ts';
 import { commandTitle, type RedisCommand } from './redis-commands.ts';
@@ -79,7 +80,8 @@ function createClient(url: URL, timeoutMs: number): Redis {
   return new Redis({
     host,
     port: Number(url.port || 6379),
-    ...(url.protocol === 'rediss:' && { tls: { servername: host } }),
+    // A server is told by name which certificate to show; an address is none.
+    ...(url.protocol === 'rediss:' && { tls: isIP(host) === 0 ? { servername: host } : {} }),
     protocol: 2,
     lazyConnect: true,
     enableReadyCheck: false,

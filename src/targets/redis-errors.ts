@@ -40,7 +40,7 @@ function tell(name: string, text: string, doing: string, remedy: string): Told {
   if (/unknown (sub)?command/i.test(text)) {
     return { code: 'target-protocol', message: `this Redis does not know ${doing}: it is older than 6.2` };
   }
-  if (name === 'ParserError' || /Protocol error/i.test(text)) return NOT_REDIS;
+  if (name === 'ParserError' || /Protocol error|Unknown RESP/i.test(text)) return NOT_REDIS;
   if (/certificate|self.signed|CERT_|issuer/i.test(`${name} ${text}`)) return UNTRUSTED;
   if (/^(EPROTO|ERR_SSL)/.test(name)) return NO_TLS;
   if (/Connection is closed|writeable|Command aborted/i.test(text)) return CLOSED;
