@@ -34,8 +34,19 @@ export async function registerRoutes(
   });
 }
 
-function present(fault: Fault): { name: string; title: string; description: string; on: boolean } {
-  return { name: fault.name, title: fault.title, description: fault.description, on: fault.isOn() };
+interface PresentedFault {
+  name: string;
+  group: string;
+  title: string;
+  description: string;
+  on: boolean;
+  available: boolean;
+}
+
+function present(fault: Fault): PresentedFault {
+  const { name, group, title, unavailable } = fault;
+  const description = unavailable ?? fault.description;
+  return { name, group, title, description, on: fault.isOn(), available: unavailable === undefined };
 }
 
 function wantedState(body: unknown): boolean | null {

@@ -52,9 +52,19 @@ export function connectionLeak(targets: FaultTargets): Fault {
 
   return {
     name: 'connection-leak',
+    group: 'Connections',
     title: 'A service leaks connections until none is left',
     description:
       'A Celery worker opens connections and forgets them until PostgreSQL has no slot left: the API is refused as soon as it has to reconnect.',
+    truth: {
+      cause: 'connection-exhaustion',
+      alsoAcceptable: [],
+      evidence: ['connection-pool'],
+      notFirst: ['pool-starvation', 'gunicorn-starvation', 'pgbouncer-paused'],
+      mitigation: 'terminate-backend',
+      harmful: ['add-worker', 'create-index'],
+      recovers: 'by-mitigation',
+    },
     isOn: () => sessions.size > 0,
 
     async on() {

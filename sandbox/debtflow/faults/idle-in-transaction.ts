@@ -1,6 +1,7 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { HOT_ACCOUNTS } from '../ids.ts';
 import type { Fault, FaultTargets } from './fault.ts';
+import { openSession } from './session.ts';
 
 /**
  * A real session of `debtflow_celery` updates the accounts that everybody works on and then sits idle in its
@@ -12,21 +13,34 @@ export function idleInTransaction(targets: FaultTargets): Fault {
 
   return {
     name: 'idle-in-transaction',
+    group: 'Locks',
     title: 'A session idle in transaction holds locks on accounts',
     description: `The Celery task reconcile_payments updates ${HOT_ACCOUNTS.length} busy accounts and never commits: account updates and payments on them wait until they time out.`,
+    truth: {
+      cause: 'lock-idle-in-tx',
+      alsoAcceptable: [],
+      evidence: ['lock-tree'],
+      notFirst: [
+        'gunicorn-starvation',
+        'connection-exhaustion',
+        'pool-starvation',
+        'long-running-query',
+        'celery-contention',
+      ],
+      mitigation: 'terminate-backend',
+      harmful: ['add-worker', 'cancel-query', 'create-index'],
+      recovers: 'by-mitigation',
+    },
     isOn: () => session !== null,
 
     async on() {
-      const client = new pg.Client({
-        connectionString: targets.database.celeryUrl,
-        application_name: 'celery: reconcile_payments',
-      });
-      const lost = () => {
-        if (session === client) session = null;
-      };
-      client.on('error', lost);
-      client.on('end', lost);
-      await client.connect();
+      const client: pg.Client = await openSession(
+        targets.database.celeryUrl,
+        'celery: reconcile_payments',
+        () => {
+          if (session === client) session = null;
+        },
+      );
       const ids = HOT_ACCOUNTS.map((id) => `${client.escapeLiteral(id)}::uuid`).join(', ');
       try {
         await client.query('BEGIN');

@@ -1,6 +1,6 @@
-import { connect } from 'node:net';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Fault, FaultTargets } from './fault.ts';
+import { cancelStatement, openSession } from './session.ts';
 
 /**
  * One session of `debtflow_report` runs one read-only SELECT that looks for every debtor's name in every activity's
@@ -13,7 +13,6 @@ FROM "accounts_activity" INNER JOIN "accounts_debtor"
   ON ("accounts_activity"."note" LIKE '%' || "accounts_debtor"."full_name" || '%')
 GROUP BY "accounts_debtor"."id" ORDER BY "mentions" DESC`.trim();
 
-const CANCEL_REQUEST = 80_877_102;
 const END_DEADLINE_MS = 2_000;
 
 export function longReportQuery(targets: FaultTargets): Fault {
@@ -21,18 +20,23 @@ export function longReportQuery(targets: FaultTargets): Fault {
 
   return {
     name: 'long-report-query',
+    group: 'Queries',
     title: 'A report query eats the database',
     description:
       'A report looks for every debtor in every activity with one statement, in many parallel processes, for hours: every other query has to share the CPU with it.',
+    truth: {
+      cause: 'long-running-query',
+      alsoAcceptable: [],
+      evidence: ['active-queries'],
+      notFirst: ['cpu-saturation-db', 'cpu-saturation-api', 'missing-index', 'gunicorn-starvation'],
+      mitigation: 'cancel-query',
+      harmful: ['add-worker', 'create-index'],
+      recovers: 'by-mitigation',
+    },
     isOn: () => session !== null,
 
     async on() {
-      const client = new pg.Client({
-        connectionString: targets.database.reportUrl,
-        application_name: 'debtflow-report',
-      });
-      client.on('error', () => undefined); // terminated from outside: the query rejects, too
-      await client.connect();
+      const client = await openSession(targets.database.reportUrl, 'debtflow-report');
       // However it ends (cancelled, terminated, or done after hours), the script that asked for it ends with it.
       const over = client
         .query(REPORT)
@@ -49,7 +53,7 @@ export function longReportQuery(targets: FaultTargets): Fault {
     async off() {
       if (!session) return;
       const { client, over } = session;
-      await cancel(client);
+      await cancelStatement(client);
       const late = new Promise<never>((_, fail) => {
         setTimeout(
           () => fail(new Error('the report did not end when it was cancelled')),
@@ -59,25 +63,4 @@ export function longReportQuery(targets: FaultTargets): Fault {
       await Promise.race([over, late]);
     },
   };
-}
-
-/** PostgreSQL's cancel request: closing the socket alone would not stop the statement, and it needs no free slot. */
-async function cancel(busy: pg.Client): Promise<void> {
-  const { processID, secretKey, host, port } = busy as unknown as Record<
-    'processID' | 'secretKey' | 'port',
-    number
-  > & {
-    host: string;
-  };
-  const packet = Buffer.alloc(16);
-  [16, CANCEL_REQUEST, processID, secretKey].forEach((value, index) => {
-    packet.writeInt32BE(value, index * 4);
-  });
-  await new Promise<void>((done, fail) => {
-    connect(port, host)
-      .once('error', fail)
-      .once('close', () => done())
-      .end(packet)
-      .resume();
-  });
 }

@@ -49,7 +49,7 @@ test('the probing role may look and not touch, the acting role may signal', asyn
   try {
     await probe.query('explain select * from accounts_debtor');
     await expect(probe.query('update accounts_debtor set email = null')).rejects.toMatchObject({
-      code: '42501',
+      code: '25006',
     });
     await expect(probe.query('create temp table t ()')).rejects.toMatchObject({ code: '25006' });
     const { rows: settings } = await probe.query(
@@ -61,8 +61,9 @@ test('the probing role may look and not touch, the acting role may signal', asyn
     ]);
     const { rows } = await fixer.query(`select pg_has_role('pg_signal_backend', 'member') as signal,
       pg_has_role('latency_probe', 'pg_signal_backend', 'member') as "probeMaySignal",
+      has_table_privilege('latency_probe', 'accounts_debtor', 'update') as "probeMayWrite",
       pg_has_role('latency_probe', 'pg_use_reserved_connections', 'member') as reserved`);
-    expect(rows).toEqual([{ signal: true, probeMaySignal: false, reserved: true }]);
+    expect(rows).toEqual([{ signal: true, probeMaySignal: false, probeMayWrite: false, reserved: true }]);
   } finally {
     await Promise.all([probe.end(), fixer.end()]);
   }

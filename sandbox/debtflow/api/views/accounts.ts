@@ -14,6 +14,8 @@ import {
 
 const { escapeLiteral } = pg;
 const CARD_SECONDS = 300;
+/** The deploy that asks row by row has also raised the page size. */
+const ROW_BY_ROW_PAGE_SIZE = 3 * PAGE_SIZE;
 
 const accountColumns = columnsOf('accounts_account', [
   'id',
@@ -54,7 +56,7 @@ export const accountList: View = {
     const rest =
       `WHERE ("accounts_account"."agency_id" = ${agency}::uuid ` +
       `AND "accounts_account"."status" IN (${statuses})) ` +
-      `ORDER BY "accounts_account"."created_at" DESC LIMIT ${PAGE_SIZE}`;
+      `ORDER BY "accounts_account"."created_at" DESC LIMIT ${switches.nPlusOne ? ROW_BY_ROW_PAGE_SIZE : PAGE_SIZE}`;
     if (!switches.nPlusOne) return page(await database.execute(`${accountWithDebtor} ${rest}`));
     const accounts = await database.execute<AccountRow>(
       `SELECT ${accountColumns} FROM "accounts_account" ${rest}`,

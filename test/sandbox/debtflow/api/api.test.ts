@@ -197,8 +197,8 @@ test('an account list without select_related asks for every row, in every worker
   api.switch({ nPlusOne: true });
   signal('SIGTTIN');
   await vi.waitFor(() => expect(workers()).toHaveLength(3), 8_000);
-  await vi.waitFor(async () => expect(await queriesOf()).toEqual({ rows: 50, queries: 201 }));
-  for (let n = 0; n < 6; n += 1) expect(await queriesOf()).toEqual({ rows: 50, queries: 201 });
+  await vi.waitFor(async () => expect(await queriesOf()).toEqual({ rows: 150, queries: 601 }));
+  for (let n = 0; n < 6; n += 1) expect(await queriesOf()).toEqual({ rows: 150, queries: 601 });
   api.switch({ nPlusOne: false });
   await vi.waitFor(async () => expect(await queriesOf()).toEqual({ rows: 50, queries: 1 }));
 });

@@ -1,0 +1,52 @@
+import { connect as connectSocket } from 'node:net';
+import pg from 'pg';
+
+/** Connects under a name of its own; `lost` is told when the connection ends, by whomever. */
+export async function openSession(
+  connectionString: string,
+  applicationName: string,
+  lost: () => void = () => undefined,
+): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString, application_name: applicationName });
+  client.on('error', lost);
+  client.on('end', lost);
+  await client.connect();
+  return client;
+}
+
+/** Runs the statements one after the other on a connection of their own. */
+export async function runOnce(
+  connectionString: string,
+  applicationName: string,
+  statements: string[],
+): Promise<void> {
+  const client = await openSession(connectionString, applicationName);
+  try {
+    for (const sql of statements) await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+const CANCEL_REQUEST = 80_877_102;
+
+/** PostgreSQL's cancel request: closing the socket alone would not stop the statement, and it needs no free slot. */
+export async function cancelStatement(busy: pg.Client): Promise<void> {
+  const { processID, secretKey, host, port } = busy as unknown as Record<
+    'processID' | 'secretKey' | 'port',
+    number
+  > & {
+    host: string;
+  };
+  const packet = Buffer.alloc(16);
+  [16, CANCEL_REQUEST, processID, secretKey].forEach((value, index) => {
+    packet.writeInt32BE(value, index * 4);
+  });
+  await new Promise<void>((done, fail) => {
+    connectSocket(port, host)
+      .once('error', fail)
+      .once('close', () => done())
+      .end(packet)
+      .resume();
+  });
+}
