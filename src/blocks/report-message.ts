@@ -3,7 +3,7 @@ import type { ProbeRunView } from '../incidents/view.ts';
 import { context, fitBlocks, header, type MessageBlock, type Rendered, section } from './kit.ts';
 import { drawableBlocks, plainBlocks } from './plain-blocks.ts';
 import { reportBlocks } from './reports/index.ts';
-import { clip, escapeText, mention, milliseconds, when } from './text.ts';
+import { clip, clipMarkup, escapeText, mention, milliseconds, when } from './text.ts';
 
 /** What one probe said, on its own: for a thread, or for the one who asked. */
 export function reportMessage(
@@ -18,7 +18,7 @@ export function reportMessage(
   if (options.provenance) facts.push(options.provenance);
   const words = answered ? firstWords(answered) : couldNotLook(answer).replaceAll('*', '');
   return {
-    text: `${escapeText(probe.title)}: ${clip(words, 900)}`,
+    text: `${escapeText(probe.title)}: ${clipMarkup(words, 900)}`,
     blocks: fitBlocks([header(probe.title), context(facts.join(' · ')), ...drawn], []),
   };
 }

@@ -63,7 +63,11 @@ function probeLines({ id, status, step, absent, lacks }: ProbeExamination): stri
 function lackLines({ id, what, required, met, words, remedy }: Lack): string[] {
   const lacks = required ? 'needs' : 'goes without';
   const why = met === false ? words : `it could not be told: ${words}`;
-  return [`      ${lacks} ${id} (${what}): ${why}`, ...(remedy === null ? [] : remedyLines(remedy))];
+  // What would only improve it has its remedy under its target, once.
+  return [
+    `      ${lacks} ${id} (${what}): ${why}`,
+    ...(remedy === null || !required ? [] : remedyLines(remedy)),
+  ];
 }
 
 /** Statements and settings may have several lines; each can be copied as it stands. */

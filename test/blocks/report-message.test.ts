@@ -12,6 +12,7 @@ import { activeReport, lockNode, lockReport, poolReport, session } from '../help
 import { arbitraryOf } from '../helpers/schema-arbitrary.ts';
 
 const FORBIDDEN = /[\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]|(?![\t\n])\p{Cc}/u;
+const BOUNDED = { interruptAfterTimeLimit: 4_000, markInterruptAsFailure: false };
 const probes = Object.values<Probe<unknown>>(PROBES);
 
 const outcome = (probeId: string, report: unknown): ProbeOutcome => ({
@@ -51,7 +52,7 @@ describe.each(probes.map((probe) => [probe.id, probe] as const))('%s', (id, prob
         // The raw value of a cell counts, and a chart never shows what was not a number.
         expect(JSON.stringify(rendered)).not.toMatch(/NaN|Infinity|undefined|\[object/);
       }),
-      { numRuns: maxItems > 3 ? 6 : 25, interruptAfterTimeLimit: 4_000, markInterruptAsFailure: false },
+      { numRuns: maxItems > 3 ? 6 : 25, endOnFailure: maxItems > 3, ...BOUNDED },
     );
   });
 });

@@ -1,7 +1,7 @@
 import { count, decimal } from '../../diagnosis/words.ts';
 import type { TopStatement, TopStatementsReport } from '../../probes/top-statements.ts';
 import { bullets, context, type MessageBlock, rich, span, table } from '../kit.ts';
-import { clip, milliseconds, percent } from '../text.ts';
+import { clip, escapeText, milliseconds, percent } from '../text.ts';
 
 const MAX_ROWS = 8;
 const MAX_ROLES = 4;
@@ -73,6 +73,6 @@ function notSeen({ notSeen: list }: TopStatementsReport): MessageBlock[] {
 
 function baselineWords({ baseline }: TopStatementsReport): string {
   return baseline
-    ? `Compared with ${count(baseline.samples, 'healthy sample', 'healthy samples')} since ${baseline.since.slice(0, 16).replace('T', ' ')} UTC.`
+    ? `Compared with ${count(baseline.samples, 'healthy sample', 'healthy samples')} since ${escapeText(baseline.since.slice(0, 16).replace('T', ' '))} UTC.`
     : 'There is no baseline to compare with.';
 }
