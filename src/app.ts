@@ -13,6 +13,7 @@ import { BotError } from './errors.ts';
 import { connectSlack, identify, type SlackConnection } from './handlers/connect-slack.ts';
 import { slackPeople } from './handlers/people.ts';
 import type { IncidentDeps } from './incidents/deps.ts';
+import { startKeepingBaselines } from './incidents/keep-baselines.ts';
 import { openStore } from './open-store.ts';
 import { startPublisher } from './publisher/publisher.ts';
 import { createSlackClient, PEOPLE_TIMEOUT_MS } from './publisher/slack-client.ts';
@@ -122,6 +123,8 @@ async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promis
   };
   const workers = startWorkers(backend, deps);
   stops.push(() => workers.close());
+  const keeper = startKeepingBaselines(deps);
+  stops.push(() => keeper.stop());
   const publisher = startPublisher({ db, services: named, slack, log });
   stops.push(() => publisher.stop());
 

@@ -26,6 +26,7 @@ import {
   saveReport,
 } from '../store/runs.ts';
 import { addTimeline, touchIncident } from '../store/timeline.ts';
+import { baselineOf } from './baseline-of.ts';
 import { type IncidentDeps, serviceOf } from './deps.ts';
 import { judgeRecovery, RECOVERY_CHECK_INTERVAL_MS } from './judge-recovery.ts';
 import { proposalsOf } from './propose.ts';
@@ -126,6 +127,7 @@ export async function performProbe(
     targets: deps.targets(service.id),
     windowMs: service.window,
     signal,
+    baseline: await baselineOf(deps, service.id),
     log: deps.log,
   };
   const outcome = await runProbe(probe, context);

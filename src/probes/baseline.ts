@@ -9,6 +9,9 @@ export interface ApiNorm {
 
 /** How one shape of statement of one role was on a healthy day. */
 export interface StatementNorm {
+  role: string;
+  /** libpg-query fingerprint: a queryid changes with the version of PostgreSQL. */
+  fingerprint: string;
   meanMs: number;
   callsPerSecond: number;
   /** Executions per request of the API; null when no request completed beside it. */
@@ -26,14 +29,16 @@ export interface Baseline {
   /** At this time of the day, within an hour; null when no healthy sample was kept then. */
   yesterday: ApiNorm | null;
   lastWeek: ApiNorm | null;
-  /** By `statementKey`. */
-  statements: ReadonlyMap<string, StatementNorm>;
+  statements: readonly StatementNorm[];
 }
 
 /** Fewer samples cannot say that a statement is new: it may just be rare. */
 export const MIN_SAMPLES_FOR_NEW = 3;
 
-/** What a shape is known by across samples and restarts: queryid changes with the version of PostgreSQL. */
-export function statementKey(role: string, fingerprint: string): string {
-  return `${role} ${fingerprint}`;
+/** What is normal for a statement; undefined when it ran in no healthy sample, or when there is none. */
+export function normOf(
+  baseline: Baseline | undefined,
+  { role, fingerprint }: { role: string; fingerprint: string },
+): StatementNorm | undefined {
+  return baseline?.statements.find((norm) => norm.role === role && norm.fingerprint === fingerprint);
 }

@@ -4,7 +4,7 @@ import { SafeQuery } from '../targets/backend.ts';
 import type { MeasuredWindow } from '../targets/metrics-source.ts';
 import { sharedLatency } from '../targets/shared-latency.ts';
 import { sampleStatements } from '../targets/statement-samples.ts';
-import { type Baseline, statementKey } from './baseline.ts';
+import { type Baseline, normOf } from './baseline.ts';
 import { type Lookup, type Parent, parentOf, sortShapes, viewOf } from './lookup-parents.ts';
 import { NotSeen } from './not-seen.ts';
 import type { Probe } from './probe.ts';
@@ -156,7 +156,7 @@ interface Scene {
 function measured({ shape, key, kind }: Lookup, scene: Scene): z.infer<typeof Measured> {
   const { fingerprint, query, role, calls, rows, totalMs } = shape;
   const callsPerSecond = calls / scene.seconds;
-  const norm = scene.baseline?.statements.get(statementKey(role, fingerprint));
+  const norm = normOf(scene.baseline, shape);
   return {
     fingerprint,
     query,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BotError } from '../errors.ts';
 import { SafeQuery } from '../targets/backend.ts';
 import { type StatementSample, sampleStatements } from '../targets/statement-samples.ts';
-import { type Baseline, MIN_SAMPLES_FOR_NEW, statementKey } from './baseline.ts';
+import { type Baseline, MIN_SAMPLES_FOR_NEW, normOf } from './baseline.ts';
 import { NotSeen } from './not-seen.ts';
 import type { Probe } from './probe.ts';
 import { type StatementShape, shapesOf } from './statement-shapes.ts';
@@ -42,7 +42,7 @@ const Statement = z.object({
   normal: z.object({ meanMs: z.number(), callsPerSecond: z.number() }).nullable(),
   /** Mean now over the mean on a healthy day. */
   meanFactor: z.number().nullable(),
-  /** It ran in no healthy sample; null when there are too few samples to say. */
+  /** It was not among the busiest of any healthy sample; null when there are too few samples to say. */
   isNew: z.boolean().nullable(),
 });
 
@@ -132,7 +132,7 @@ function measured(shape: StatementShape, windowMs: number, totalMs: number) {
 }
 
 function compared(shape: StatementShape, baseline: Baseline | undefined) {
-  const norm = baseline?.statements.get(statementKey(shape.role, shape.fingerprint));
+  const norm = normOf(baseline, shape);
   const known = (baseline?.samples ?? 0) >= MIN_SAMPLES_FOR_NEW;
   return {
     normal: norm ? { meanMs: norm.meanMs, callsPerSecond: norm.callsPerSecond } : null,

@@ -32,7 +32,7 @@ export interface StatementsScene {
   targets: Targets;
   api: TestSession;
   /** Counts requests, as the API's /metrics page shows them. */
-  serve(view: string, times: number): void;
+  serve(view: string, times: number, seconds?: number, status?: number): void;
   /** Lists a page of accounts, and the agency of every one with a statement of its own. */
   listLazily(relations?: { debtor?: boolean }): Promise<void>;
   /** Lists a page of accounts with one statement. */
@@ -66,7 +66,7 @@ export async function withStatements(
     const list = async () => (await api.query<{ agency_id: number; debtor_id: number }>(LIST, ['new'])).rows;
     const scene: StatementsScene = {
       ...{ database, service, targets, api },
-      serve: (view, times) => metrics.serve(view, 0.04, times),
+      serve: (view, times, seconds = 0.04, status = 200) => metrics.serve(view, seconds, times, status),
       async listLazily(relations = {}) {
         for (const { agency_id, debtor_id } of await list()) {
           await api.query(AGENCY, [agency_id]);

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import type { Baseline } from '../../src/probes/baseline.ts';
-import { statementKey } from '../../src/probes/baseline.ts';
 import { nPlusOne } from '../../src/probes/n-plus-one.ts';
 import { runProbe } from '../../src/probes/run-probe.ts';
 import { reportOf } from '../helpers/run.ts';
@@ -107,10 +106,11 @@ test('says what is normal, when it was kept', () =>
       }
     };
     const [finding] = (await look(scene, load)).findings;
-    const norm = { meanMs: 0.1, callsPerSecond: 2, callsPerRequest: 1, samples: 5 };
+    const { role = '', fingerprint = '' } = finding ?? {};
+    const norm = { role, fingerprint, meanMs: 0.1, callsPerSecond: 2, callsPerRequest: 1, samples: 5 };
     const baseline: Baseline = {
       ...{ samples: 5, since: '2026-03-01T12:00:00.000Z', api: null, yesterday: null, lastWeek: null },
-      statements: new Map([[statementKey(finding?.role ?? '', finding?.fingerprint ?? ''), norm]]),
+      statements: [norm],
     };
     const signal = AbortSignal.timeout(10_000);
     const outcome = runProbe(nPlusOne, { ...scene, windowMs: WINDOW_MS, signal, baseline }, 10_000);
