@@ -8,9 +8,11 @@ import { host } from './host.ts';
 import { lockTree } from './lock-tree.ts';
 import { nPlusOne } from './n-plus-one.ts';
 import { pgbouncer } from './pgbouncer.ts';
+import { postgresServer } from './postgres-server.ts';
 import type { Probe } from './probe.ts';
 import { redis } from './redis.ts';
 import { requestLog } from './request-log.ts';
+import { tableHealth } from './table-health.ts';
 import { topStatements } from './top-statements.ts';
 
 /** Every probe of a run by its id. A new probe is one file and one line here. */
@@ -27,6 +29,8 @@ export const PROBES = {
   pgbouncer,
   redis,
   host,
+  'table-health': tableHealth,
+  'postgres-server': postgresServer,
   celery,
 };
 

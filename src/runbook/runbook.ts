@@ -24,5 +24,9 @@ export const RUNBOOK_STEPS: readonly RunbookStep[] = [
   { number: 5, title: 'Check connection pool status', probes: ['connection-pool', 'pgbouncer'] },
   { number: 6, title: 'Check Redis latency', probes: ['redis'] },
   { number: 7, title: 'Check application server resources', probes: ['host'] },
-  { number: 8, title: 'Tune PostgreSQL, and look at the symptoms around the API', probes: ['celery'] },
+  {
+    number: 8,
+    title: 'Tune PostgreSQL, and look at the symptoms around the API',
+    probes: ['table-health', 'postgres-server', 'celery'],
+  },
 ];

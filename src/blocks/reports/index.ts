@@ -10,8 +10,10 @@ import { hostBlocks } from './host.ts';
 import { lockTreeBlocks } from './lock-tree.ts';
 import { nPlusOneBlocks } from './n-plus-one.ts';
 import { pgbouncerBlocks } from './pgbouncer.ts';
+import { postgresServerBlocks } from './postgres-server.ts';
 import { redisBlocks } from './redis.ts';
 import { requestLogBlocks } from './request-log.ts';
+import { tableHealthBlocks } from './table-health.ts';
 import { topStatementsBlocks } from './top-statements.ts';
 
 /** How the report of each probe looks in Slack, in the order of the runbook. */
@@ -28,6 +30,8 @@ export const REPORT_BLOCKS: { [Id in ProbeId]: (report: Reports[Id]) => MessageB
   pgbouncer: pgbouncerBlocks,
   redis: redisBlocks,
   host: hostBlocks,
+  'table-health': tableHealthBlocks,
+  'postgres-server': postgresServerBlocks,
   celery: celeryBlocks,
 };
 
