@@ -26,9 +26,15 @@ const REQUIREMENTS: Requirement[] = [
   },
   {
     what: `initdb and postgres in ${POSTGRES_15}`,
-    tests: ['test/servers/postgres-15.test.ts'],
+    tests: ['test/servers/postgres-15.test.ts', 'test/servers/postgres-15-plans.test.ts'],
     package: 'postgresql-15',
     isThere: () => ['initdb', 'postgres'].every((program) => existsSync(join(POSTGRES_15, program))),
+  },
+  {
+    what: 'hypopg for PostgreSQL 15',
+    tests: ['test/servers/postgres-15-plans.test.ts'],
+    package: 'postgresql-15-hypopg',
+    isThere: () => existsSync('/usr/share/postgresql/15/extension/hypopg.control'),
   },
   {
     what: '/usr/sbin/sshd and ssh-keygen',
