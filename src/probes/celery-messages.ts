@@ -44,11 +44,10 @@ async function affordable(looking: Looking, queue: string, key: string): Promise
 /** Remembers which message each queue serves next. */
 export async function nextMessages(looking: Looking, keys: Map<string, string>): Promise<NextMessages> {
   const next: NextMessages = new Map();
-  const silent = { ...looking, notSeen: [] }; // what fails here fails at the end again, and is told there
   await Promise.all(
     [...keys].map(async ([queue, key]) => {
-      if ((await affordable(silent, queue, key)) === 0) return;
-      const [text] = (await tail(silent, queue, key, 1)) ?? [];
+      if ((await affordable(looking, queue, key)) === 0) return;
+      const [text] = (await tail(looking, queue, key, 1)) ?? [];
       if (text !== undefined) next.set(queue, messageId(text));
     }),
   );

@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { userMessageOf } from '../errors.ts';
+import { timeLimit } from '../targets/time-limit.ts';
 import type { Looking } from './ask-redis.ts';
 
 const SAMPLE_EVERY_MS = 500;
+/** How long after the window the last sample may be answered. */
+const LATE_MS = 200;
 /** kombu keeps messages of a higher priority in lists of their own: name, \x06\x16, step. */
 const PRIORITY_STEPS = ['', '\x06\x163', '\x06\x166', '\x06\x169'];
 
@@ -77,7 +80,12 @@ export async function watchQueues(
   const every = Math.min(SAMPLE_EVERY_MS, windowMs / 4);
   for (let due = begin + every; due <= begin + windowMs; due += every) {
     await sleep(Math.max(0, due - performance.now()), undefined, { signal: looking.signal });
-    samples.push((await sampleQueues(looking, queues)).sample);
+    // Should Redis stop to answer, the window still ends in time.
+    const left = begin + windowMs + LATE_MS - performance.now();
+    if (left <= 0) break;
+    samples.push(
+      (await sampleQueues({ ...looking, signal: timeLimit(looking.signal, left) }, queues)).sample,
+    );
   }
   return { queues: [...longestKeys.keys()].map((queue) => lengthOf(queue, samples)), longestKeys };
 }

@@ -63,10 +63,12 @@ export const celery: Probe<CeleryReport> = {
     const roles = service.targets.postgres?.applicationRoles ?? [];
     const sessions = celerySessions(targets.postgres, roles, signal, looking.notSeen);
     const watched = await watchQueues(looking, config.queues, windowMs, (keys) => {
-      before = nextMessages(looking, keys);
-      consumersBefore = consumersOf({ ...looking, notSeen: [] }, database); // told at the end
+      // What fails here fails at the end too, and is told there.
+      const early = { ...looking, signal: timeLimit(signal, windowMs), notSeen: [] };
+      before = nextMessages(early, keys);
+      consumersBefore = consumersOf(early, database);
       // Awaited after the window; should the window itself fail, its error is the one to tell.
-      for (const early of [before, consumersBefore, sessions]) early.catch(() => undefined);
+      for (const one of [before, consumersBefore, sessions]) one.catch(() => undefined);
     });
     const atEnd = { ...looking, signal: timeLimit(signal, END_LIMIT_MS) };
     const [waiting, unacked, consumers] = await Promise.all([

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { BotError, userMessageOf } from '../errors.ts';
 import type { PgBouncerTarget, Show } from '../targets/pgbouncer.ts';
 import type { ShowRow } from '../targets/pgbouncer-console.ts';
+import { timeLimit } from '../targets/time-limit.ts';
 import { NotSeen } from './not-seen.ts';
 import {
   DatabaseTraffic,
@@ -18,6 +19,8 @@ import {
 import type { Probe } from './probe.ts';
 
 const SAMPLE_EVERY_MS = 250;
+/** What is asked after the window has this long. */
+const END_LIMIT_MS = 1_200;
 const MAX_POOLS = 20;
 const MAX_DATABASES = 20;
 const MAX_CLIENT_GROUPS = 15;
@@ -93,10 +96,11 @@ export const pgbouncer: Probe<PgbouncerReport> = {
     if (!target) throw new BotError('not-configured', 'no PgBouncer is configured');
     const notSeen: NotSeen[] = [];
     const sampled = await watchPools(target, windowMs, signal);
-    const ask = (what: Show) => asked(target, what, signal, notSeen);
+    const limit = timeLimit(signal, END_LIMIT_MS);
+    const ask = (what: Show) => asked(target, what, limit, notSeen);
     const [lists, databaseRows, config, version] = [
       await ask('LISTS'),
-      await target.show('DATABASES', signal),
+      await target.show('DATABASES', limit),
       await ask('CONFIG'),
       await ask('VERSION'),
     ];

@@ -4,7 +4,8 @@
  * collected and never fires. https://github.com/nodejs/node/issues/57736
  */
 export function timeLimit(signal: AbortSignal, ms: number): AbortSignal {
-  const timeout = AbortSignal.timeout(ms);
+  // It takes whole milliseconds.
+  const timeout = AbortSignal.timeout(Math.max(0, Math.round(ms)));
   // A signal with a listener is kept until it has fired.
   timeout.addEventListener('abort', () => undefined, { once: true });
   return AbortSignal.any([signal, timeout]);

@@ -185,6 +185,24 @@ test('a user that may count but not read: lengths without names, and what would 
   );
 });
 
+test('a Redis that stops to answer in the middle: what was counted is told, in time', async () => {
+  await app.lpush('celery', message('process_payment'));
+  const lengths = async () =>
+    Number(/cmdstat_llen:calls=(\d+)/.exec(await app.info('commandstats'))?.[1] ?? 0);
+  const before = await lengths();
+  const begin = performance.now();
+  const seen = look(1_000);
+  seen.catch(() => undefined); // awaited below
+  await vi.waitFor(async () => expect(await lengths()).toBeGreaterThan(before + 5), { interval: 20 });
+  server.signal('SIGSTOP');
+  const report = await seen.finally(() => server.signal('SIGCONT'));
+  expect(performance.now() - begin).toBeLessThan(1_000 + 1_800);
+  expect(report.totalLength).toBe(1);
+  expect(report.notSeen.map(({ what }) => what)).toEqual(
+    expect.arrayContaining(['length of the queue celery', 'unacknowledged tasks', 'consumers']),
+  );
+});
+
 test('a queue that is no list is named, the others are counted; without any the probe cannot look', async () => {
   await app.set('sftp', 'x');
   await app.lpush('celery', message('process_payment'));

@@ -24,3 +24,11 @@ test('the signal given comes first', () => {
   outer.abort(new Error('given up'));
   expect(limit.reason).toMatchObject({ message: 'given up' });
 });
+
+test('fractions of a millisecond, and a limit that has passed, are limits', async () => {
+  for (const ms of [0.4, -3.7]) {
+    const limit = timeLimit(new AbortController().signal, ms);
+    if (!limit.aborted) await once(limit, 'abort');
+    expect(limit.aborted).toBe(true);
+  }
+});
