@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Fault } from './faults/fault.ts';
 import { createFaults } from './faults/index.ts';
 import type { LatencyReport } from './load/latency.ts';
+import { registerRehearsal } from './rehearsal-routes.ts';
 import { registerRoutes } from './routes.ts';
 import { type DebtflowOptions, type Stop, startStack } from './stack.ts';
 
@@ -28,7 +29,7 @@ export interface Debtflow {
   faults: Fault[];
   /** Measured at the client over the last 10 s. */
   latency(): LatencyReport;
-  /** Adds GET /sandbox/faults, PUT /sandbox/faults/:name and GET /sandbox/debtflow/latency. */
+  /** Adds GET /sandbox/faults, PUT /sandbox/faults/:name and GET /sandbox/debtflow/latency, and the routes of rehearsals. */
   register(app: FastifyInstance): Promise<void>;
   /** Ends everything, within 4 s. */
   close(): Promise<void>;
@@ -60,7 +61,10 @@ export async function startDebtflow(options: DebtflowOptions): Promise<Debtflow>
       logFile: api.logFile,
       faults,
       latency: load.latency,
-      register: (app) => registerRoutes(app, faults, load.latency),
+      async register(app) {
+        await registerRoutes(app, faults, load.latency);
+        await registerRehearsal(app, faults, load);
+      },
       close,
     };
   } catch (error) {

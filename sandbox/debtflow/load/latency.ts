@@ -23,7 +23,8 @@ export interface LatencyReport extends ViewLatency {
 /** Collects what the load reports. */
 export interface LatencyWindow {
   add(message: LoadMessage): void;
-  report(): LatencyReport;
+  /** Of the last 10 s, or of the last part of them. */
+  report(windowMs?: number): LatencyReport;
 }
 
 /** `now` in milliseconds, for tests. */
@@ -39,9 +40,9 @@ export function createLatencyWindow(now: () => number = () => performance.now())
       ended.push(...message.ended.map((seen) => ({ at, seen })));
       waiting = message.waiting;
     },
-    report() {
-      const seconds = Math.min(WINDOW_MS, Math.max(1, now() - startedAt)) / 1000;
-      const recent = ended.filter((entry) => entry.at > now() - WINDOW_MS).map((entry) => entry.seen);
+    report(windowMs = WINDOW_MS) {
+      const seconds = Math.min(windowMs, Math.max(1, now() - startedAt)) / 1000;
+      const recent = ended.filter((entry) => entry.at > now() - windowMs).map((entry) => entry.seen);
       const slow = waiting.filter((entry) => entry.ageMs >= COUNT_WAITING_FROM_MS);
       const views = [...new Set([...recent, ...slow].map((entry) => entry.view))].sort();
       const byView = views.map((view) => {

@@ -17,7 +17,7 @@ export interface LoadOptions {
 
 /** The users, and what they see. */
 export interface Load {
-  latency(): LatencyReport;
+  latency(windowMs?: number): LatencyReport;
   /** How many times the usual number of users there are. */
   setRate(factor: number): void;
   stop(): Promise<void>;
