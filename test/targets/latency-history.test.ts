@@ -22,3 +22,18 @@ test('the series shows p95 and rate of the last half hour, in steps', () => {
   expect(series.at(-1)?.p95Ms).toBeGreaterThan(1_000);
   expect(history.since(nowMs, 15_000)?.atMs).toBe(2_385_000);
 });
+
+test('views are kept for the last seconds alone, and falls for a minute', () => {
+  const history = createLatencyHistory();
+  let api = fakeMetrics();
+  for (let second = 0; second <= 100; second += 5) {
+    if (second === 50) api = fakeMetrics();
+    api.serve('account-list', 0.04, 5);
+    const counters = readCounters(api.text(), second * 1_000);
+    if (counters) history.add(counters);
+  }
+  // Asked for more than what is kept with its views: the oldest that has them.
+  expect(history.since(100_000, 60_000)?.atMs).toBe(85_000);
+  expect(history.falls(100_000)).toBe(1);
+  expect(history.falls(200_000)).toBe(0);
+});

@@ -147,3 +147,54 @@ test('a bot that stays keeps a history, and uses it when the window has too few 
   expect(window.overall.completed).toBe(60);
   expect(window.inFlight).toBe(0); // nothing completed in the window itself
 });
+
+test('workers that take turns make the counters fall again and again: refused, with the remedy', async () => {
+  const workers = [fakeMetrics(), fakeMetrics()]; // no process_start_time_seconds to tell them apart
+  workers[0]?.serve('account-list', 0.04, 100);
+  workers[1]?.serve('account-list', 0.04, 10);
+  let scrape = 0;
+  const metrics = await source(() => workers[scrape++ % 2]?.text() ?? '');
+  await expect(metrics.latency(20, signal())).rejects.toMatchObject({
+    userMessage: expect.stringContaining('PROMETHEUS_MULTIPROC_DIR'),
+  });
+  expect(await metrics.examine(signal())).toMatchObject([
+    { id: 'metrics:reachable', met: false, remedy: expect.stringContaining('PROMETHEUS_MULTIPROC_DIR') },
+    { id: 'metrics:by-view', met: null },
+  ]);
+});
+
+test('counters that fell once are a caveat', async () => {
+  let api = fakeMetrics();
+  api.serve('account-list', 0.04, 500);
+  let scrape = 0;
+  const metrics = await source(() => {
+    scrape += 1;
+    if (scrape === 2) {
+      api = fakeMetrics();
+      api.serve('account-list', 0.04, 60);
+    }
+    return api.text();
+  });
+  const { caveats } = await metrics.latency(20, signal());
+  expect(caveats).toEqual([expect.stringContaining('went down')]);
+});
+
+test('is examined: reachable, and by view', async () => {
+  const api = fakeMetrics();
+  const idle = await source(() => `${fakeMetrics().text()}`);
+  expect(await idle.examine(signal())).toMatchObject([{ met: true }, { met: null }]);
+  api.serve('account-list', 0.04);
+  api.serve('payment-list', 0.04);
+  const metrics = await source(() => api.text());
+  expect(await metrics.examine(signal())).toEqual([
+    { id: 'metrics:reachable', met: true, words: expect.any(String), remedy: null },
+    { id: 'metrics:by-view', met: true, words: '2 views', remedy: null },
+  ]);
+  const blind = await source(() => api.text().replaceAll('seconds_by_view_method', 'x'));
+  expect(await blind.examine(signal())).toMatchObject([
+    { met: true },
+    { met: false, remedy: expect.stringContaining('PrometheusAfterMiddleware') },
+  ]);
+  const down = await source(() => null);
+  expect(await down.examine(signal())).toMatchObject([{ met: false }, { met: null }]);
+});

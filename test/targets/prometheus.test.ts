@@ -85,3 +85,47 @@ test('something else at that address is told', async () => {
   const source = openPrometheus({ url: server.url, selector: '', timeout: 1_000 });
   await expect(source.latency(3_000, signal())).rejects.toMatchObject({ code: 'target-protocol' });
 });
+
+test('compares with the same time yesterday and last week', async () => {
+  const { source } = await prometheus((query, path) => {
+    if (query.includes('offset 1w')) return [];
+    if (!query.includes('offset 1d')) return answers(query, path);
+    if (query.startsWith('histogram_quantile')) return [{ value: '0.12' }];
+    return [{ value: query.includes('5..') ? '2' : '40' }];
+  });
+  const { earlier } = await source.latency(3_000, signal());
+  expect(earlier).toEqual({
+    yesterday: { p95Ms: 120, rps: 40, errorRate: 0.05, source: 'prometheus 5m offset 1d' },
+    lastWeek: null,
+  });
+});
+
+test('a server that cannot look back costs a caveat, not the rest', async () => {
+  const server = await listenOn((request, response) => {
+    const query = new URL(request.url ?? '/', 'http://prometheus').searchParams.get('query') ?? '';
+    if (query.includes('offset')) return response.writeHead(503).end();
+    const result = [{ metric: {}, value: [1, '5'], values: [[1, '5']] }];
+    return response.end(JSON.stringify({ status: 'success', data: { result } }));
+  });
+  closing.push(server.close);
+  const source = openPrometheus({ url: server.url, selector: '', timeout: 1_000 });
+  const window = await source.latency(3_000, signal());
+  expect(window.overall.rps).toBe(5);
+  expect(window.earlier).toEqual({ yesterday: null, lastWeek: null });
+  expect(window.caveats).toContainEqual(expect.stringContaining('yesterday'));
+});
+
+test('is examined: scraped, and by view', async () => {
+  const { source } = await prometheus((query) =>
+    query.includes('count by') ? [{ metric: { view: 'a' }, value: '1' }] : [{ value: '10' }],
+  );
+  expect(await source.examine(signal())).toMatchObject([
+    { id: 'metrics:reachable', met: true, remedy: null },
+    { id: 'metrics:by-view', met: true },
+  ]);
+  const empty = await prometheus(() => []);
+  expect(await empty.source.examine(signal())).toMatchObject([
+    { met: false, remedy: expect.stringContaining('selector') },
+    { met: null },
+  ]);
+});
