@@ -4,7 +4,7 @@ import { openIncidentOf } from '../src/store/incidents.ts';
 import { findMitigation, type MitigationRow, mitigationsOf } from '../src/store/mitigations.ts';
 import { type Run, reportsOf, runsOf } from '../src/store/runs.ts';
 import { findAction, type SlackMessage, slotOf } from '../test/e2e/helpers/workspace.ts';
-import type { Offer, Seen } from './judge.ts';
+import { type Offer, type Seen, SHOWN_OFFERS } from './judge.ts';
 import type { Product } from './product.ts';
 import { secondsSince, until } from './until.ts';
 
@@ -14,8 +14,6 @@ const APPROVER = 'UAPPROVER';
 const POST_DEADLINE_MS = 30_000;
 /** Seven looks five seconds apart, and what each takes. */
 const VERIFY_DEADLINE_MS = 120_000;
-/** The card has buttons for so many. */
-const SHOWN_OFFERS = 3;
 const UNDER_WAY: readonly MitigationRow['state'][] = [
   'requested',
   'approved',

@@ -35,6 +35,8 @@ export interface Judgement {
   problems: string[];
 }
 
+/** The card has buttons for so many. */
+export const SHOWN_OFFERS = 3;
 const NO_CAUSE = ['healthy', 'no-cause-proven'];
 
 /** Compares what was diagnosed, offered and posted with what was really wrong; no truths: nothing was. */
@@ -139,6 +141,9 @@ function postedProblems({ diagnosis, offers, posted }: Seen): string[] {
   const top = diagnosis.causes.find(({ status }) => status === 'found');
   const missing = top && !posted.includes(top.summary.slice(0, 300)) ? ['its first cause'] : [];
   const named = diagnosis.verdict === 'cause-found' && top && !posted.includes(top.id) ? ['its id'] : [];
-  const buttons = offers.length > 0 && !posted.includes('request-mitigation:') ? ['any offer'] : [];
+  const buttons = offers
+    .slice(0, SHOWN_OFFERS)
+    .filter(({ id }) => !posted.split(/\s/).includes(`request-mitigation:${id}`))
+    .map(({ title }) => `the button of "${title}"`);
   return [...missing, ...named, ...buttons].map((what) => `the card does not show ${what}`);
 }
