@@ -38,6 +38,12 @@ describe('lock-tree', async () => {
 describe('active-queries', async () => {
   await import('../probes/active-queries.test.ts');
 });
+describe('top-statements', async () => {
+  await import('../probes/top-statements.test.ts');
+});
+describe('n-plus-one', async () => {
+  await import('../probes/n-plus-one.test.ts');
+});
 describe('connection-pool', async () => {
   await import('../probes/connection-pool.test.ts');
 });
