@@ -76,6 +76,35 @@ test('a second statement behind a semicolon is refused', () =>
     });
   }));
 
+test('a session is one read-only transaction that leaves nothing behind, also when it fails', () =>
+  withTarget(async (target) => {
+    const ask = { probe: 'explain', signal: signal() };
+    const path = await target.session(ask, async (query) => {
+      await query("select set_config('search_path', 'public', true)");
+      const [row] = await query<{ path: string }>("select current_setting('search_path') as path");
+      await expect(query('create table t (i int)')).rejects.toMatchObject({
+        userMessage: expect.stringContaining('25006'),
+      });
+      return row?.path;
+    });
+    expect(path).toBe('public');
+    const broken = target.session(ask, (query) => query('select 1 from nowhere'));
+    await expect(broken).rejects.toMatchObject({ code: 'target-protocol' });
+    const two = target.session(ask, (query) => query('select 1; select 2'));
+    await expect(two).rejects.toMatchObject({ code: 'target-protocol' });
+    expect(
+      await target.query({
+        probe: 'x',
+        sql: "select current_setting('search_path') as path",
+        signal: signal(),
+      }),
+    ).toEqual([{ path: 'pg_catalog' }]);
+    const { rowCount } = await database.query(
+      "select 1 from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'",
+    );
+    expect(rowCount).toBe(0);
+  }));
+
 test('never more than two connections, however many ask; one stays', () =>
   withTarget(async (target) => {
     const mine =
