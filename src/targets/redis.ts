@@ -71,7 +71,9 @@ export function openRedis(config: RedisConfig, log?: Log): RedisTarget {
   };
 }
 
-function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+function abortable<T>(work: Promise<T>, given: AbortSignal): Promise<T> {
+  // One of its own: Node warns of a leak when many callers, here the pings, listen to the same signal at once.
+  const signal = AbortSignal.any([given]);
   return new Promise((resolve, reject) => {
     const giveUp = () =>
       reject(new BotError('target-timeout', 'no time was left to reach Redis', { cause: signal.reason }));
