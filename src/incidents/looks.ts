@@ -2,6 +2,7 @@ import type { NamedService } from '../config/schema.ts';
 import { PROBES } from '../probes/index.ts';
 import type { Probe } from '../probes/probe.ts';
 import { runProbe } from '../probes/run-probe.ts';
+import { baselineOf } from './baseline-of.ts';
 import type { IncidentDeps } from './deps.ts';
 import { type ProbeReport, probeReport } from './probe-report.ts';
 
@@ -12,7 +13,7 @@ export interface Looks {
 }
 
 /** Keeps looking harmless: one probe per service at a time, however many people ask. */
-export function createLooks(deps: Pick<IncidentDeps, 'targets' | 'log'>): Looks {
+export function createLooks(deps: IncidentDeps): Looks {
   const current = new Map<string, { probeId: string; report: Promise<ProbeReport> }>();
   return {
     look(service, probeId) {
@@ -25,11 +26,8 @@ export function createLooks(deps: Pick<IncidentDeps, 'targets' | 'log'>): Looks 
   };
 }
 
-async function lookOnce(
-  { targets, log }: Pick<IncidentDeps, 'targets' | 'log'>,
-  service: NamedService,
-  probeId: string,
-): Promise<ProbeReport> {
+async function lookOnce(deps: IncidentDeps, service: NamedService, probeId: string): Promise<ProbeReport> {
+  const { targets, log } = deps;
   const probe = Object.values<Probe<unknown>>(PROBES).find(({ id }) => id === probeId);
   if (!probe) throw new Error(`there is no probe ${probeId}`);
   const outcome = await runProbe(probe, {
@@ -37,6 +35,7 @@ async function lookOnce(
     targets: targets(service.id),
     windowMs: service.window,
     signal: new AbortController().signal,
+    baseline: await baselineOf(deps, service.id),
     log,
   });
   const { status, durationMs } = outcome;
