@@ -6,6 +6,7 @@ import { claimSample, type HealthySample, keepSample } from '../store/baselines.
 import type { MeasuredWindow } from '../targets/metrics-source.ts';
 import { sharedLatency } from '../targets/shared-latency.ts';
 import { sampleStatements } from '../targets/statement-samples.ts';
+import { timeLimit } from '../targets/time-limit.ts';
 import { type IncidentDeps, serviceOf } from './deps.ts';
 
 /**
@@ -68,7 +69,7 @@ export async function takeSample(
 ): Promise<boolean> {
   const { metrics, postgres } = deps.targets(service.id);
   if (!metrics) return false; // nothing tells a healthy sample from another
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(service.window + GRACE_MS)]);
+  const limit = timeLimit(signal, service.window + GRACE_MS);
   const [window, sample] = await Promise.all([
     sharedLatency(metrics, service.window, limit),
     postgres ? sampleStatements(postgres, service.window, limit) : null,

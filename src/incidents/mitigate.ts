@@ -14,6 +14,7 @@ import {
   recordOutcome,
 } from '../store/mitigations.ts';
 import { addTimeline } from '../store/timeline.ts';
+import { timeLimit } from '../targets/time-limit.ts';
 import { type IncidentDeps, serviceOf } from './deps.ts';
 import { groupsOfPolicy, mayDecide } from './policy.ts';
 import { budgetRefusal, mitigationOf } from './request.ts';
@@ -77,8 +78,7 @@ export async function executeMitigation(
 /** The time an act may take. After a pause the answer to the claim may come before the timer: the clock counts too. */
 function timeLimit(stop?: AbortSignal): { signal: AbortSignal; isOver(): boolean } {
   const startedAt = Date.now();
-  const timeout = AbortSignal.timeout(EXECUTE_DEADLINE_MS);
-  const signal = stop ? AbortSignal.any([stop, timeout]) : timeout;
+  const signal = stop ? timeLimit(stop, EXECUTE_DEADLINE_MS) : AbortSignal.timeout(EXECUTE_DEADLINE_MS);
   return { signal, isOver: () => signal.aborted || Date.now() - startedAt >= EXECUTE_DEADLINE_MS };
 }
 

@@ -1,4 +1,5 @@
 import { BotError } from '../errors.ts';
+import { timeLimit } from './time-limit.ts';
 
 const MAX_BYTES = 16 * 1024 * 1024;
 
@@ -16,7 +17,7 @@ export interface FetchText {
 /** GETs a text with a time limit and a size limit, following no redirect: only what is configured is asked. */
 export async function fetchText(options: FetchText): Promise<string> {
   const { url, what, timeoutMs, signal } = options;
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const limit = timeLimit(signal, timeoutMs);
   let response: Response;
   try {
     response = await fetch(url, { redirect: 'manual', signal: limit, headers: options.headers ?? {} });

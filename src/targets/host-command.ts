@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { BotError } from '../errors.ts';
+import { timeLimit } from './time-limit.ts';
 
 /** More than any of the script's words prints; the script limits itself to less. */
 const MAX_BYTES = 2 * 1024 * 1024;
@@ -30,7 +31,7 @@ export interface CommandResult {
 /** Runs a child without a shell, within a time limit and a size limit; its whole process group ends with it. */
 export function runCommand(command: HostCommand): Promise<CommandResult> {
   const { file, argv, title, timeoutMs, maxBytes = MAX_BYTES } = command;
-  const limit = AbortSignal.any([command.signal, AbortSignal.timeout(timeoutMs)]);
+  const limit = timeLimit(command.signal, timeoutMs);
   return new Promise((resolve, reject) => {
     if (limit.aborted) return reject(new BotError('target-timeout', `${title} was not asked: time was up`));
     const env = { PATH: CHILD_PATH, LC_ALL: 'C', ...command.env };

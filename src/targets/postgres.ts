@@ -7,6 +7,7 @@ import { BLIND, examinePostgres } from './examine-postgres.ts';
 import type { Log } from './log.ts';
 import { type Connection, connect } from './postgres-connection.ts';
 import type { Examinable } from './requirement.ts';
+import { timeLimit } from './time-limit.ts';
 import { keepWarm } from './warm.ts';
 
 const CONNECT_TIMEOUT_MS = 1_500;
@@ -79,7 +80,7 @@ export function openPostgres(config: PostgresConfig, log?: Log): PostgresTarget 
     ask: Pick<Ask, 'probe' | 'signal'>,
     work: (connection: Connection, limit: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const limit = AbortSignal.any([ask.signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS + PROBE_STATEMENT_MS)]);
+    const limit = timeLimit(ask.signal, CONNECT_TIMEOUT_MS + PROBE_STATEMENT_MS);
     return budget
       .use(limit, async (connection) => {
         await connection.rename(applicationName(ask.probe), limit);
