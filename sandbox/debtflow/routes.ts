@@ -46,7 +46,14 @@ interface PresentedFault {
 function present(fault: Fault): PresentedFault {
   const { name, group, title, unavailable } = fault;
   const description = unavailable ?? fault.description;
-  return { name, group, title, description, on: fault.isOn(), available: unavailable === undefined };
+  return {
+    name,
+    group,
+    title,
+    description,
+    on: fault.isOn() && !fault.secret,
+    available: unavailable === undefined,
+  };
 }
 
 function wantedState(body: unknown): boolean | null {

@@ -49,10 +49,16 @@ async function fill(client: pg.Client, table: Table): Promise<void> {
 
 /** Takes back what a fault changed that was on when its process was killed. */
 async function repair(client: pg.Client, all: Table[]): Promise<void> {
-  for (const { name, after } of all) {
+  for (const { after } of all) {
     const indexes = after.filter((sql) => sql.startsWith('create'));
     for (const sql of indexes) await client.query(sql.replace(/ index /, ' index if not exists '));
+  }
+  const { rows } = await client.query<{ name: string }>(
+    "select relname as name from pg_class where 'autovacuum_enabled=false' = any(reloptions)",
+  );
+  for (const { name } of rows) {
     await client.query(`alter table ${name} reset (autovacuum_enabled)`);
+    await client.query(`vacuum (analyze) ${name}`);
   }
 }
 

@@ -29,6 +29,7 @@ export type ServerName = 'redis' | 'pgbouncer';
 
 /** Everything that runs. */
 export interface Stack {
+  stateDir: string;
   database: Database;
   redis: RedisServer | null;
   pgbouncer: PgBouncerServer | null;
@@ -68,7 +69,7 @@ export async function startStack(options: DebtflowOptions, stops: Stop[]): Promi
   progress('load');
   const load = startLoad({ programs, apiUrl: api.url, volume: VOLUMES[size], on: options.load ?? true, log });
   stops.push(load.stop);
-  return { database, ...servers, gateway, api, celery, load };
+  return { stateDir, database, ...servers, gateway, api, celery, load };
 }
 
 /** Redis and PgBouncer where they can be had; one that does not start is said and done without. */

@@ -22,12 +22,14 @@ let inBatches = false;
 function persistent(name: string): (use: (client: pg.Client) => Promise<void>) => Promise<void> {
   let connected: pg.Client | null = null;
   return async (use) => {
-    const client = connected ?? (await connect(name));
-    connected = client;
-    client.once('end', () => {
-      if (connected === client) connected = null;
-    });
-    await use(client);
+    if (!connected) {
+      const client = await connect(name);
+      client.once('end', () => {
+        if (connected === client) connected = null;
+      });
+      connected = client;
+    }
+    await use(connected);
   };
 }
 

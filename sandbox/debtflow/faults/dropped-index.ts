@@ -1,7 +1,7 @@
 import type { Fault, FaultTargets, Truth } from './fault.ts';
 import { openSession } from './session.ts';
+import { watch } from './watch.ts';
 
-const LOOK_EVERY_MS = 1_000;
 const MIGRATION = 'debtflow-migrate';
 
 export interface DroppedIndex {
@@ -28,7 +28,6 @@ where i.indrelid = $1::regclass and a.attname = 'account_id'`;
  */
 export function droppedIndex(targets: FaultTargets, what: DroppedIndex): Fault {
   const { table, index, columns, ...shown } = what;
-  let watching: NodeJS.Timeout | null = null;
 
   async function withOwner<T>(
     use: (client: Awaited<ReturnType<typeof openSession>>) => Promise<T>,
@@ -45,29 +44,20 @@ export function droppedIndex(targets: FaultTargets, what: DroppedIndex): Fault {
       async (client) => (await client.query<{ name: string; valid: boolean }>(SERVING, [table])).rows,
     );
 
-  function unwatch(): void {
-    if (watching) clearInterval(watching);
-    watching = null;
-  }
+  const gone = watch(async () => (await serving()).every((row) => !row.valid));
 
   return {
     ...shown,
     group: 'Queries',
-    isOn: () => watching !== null,
+    isOn: gone.isOn,
 
     async on() {
       await withOwner((client) => client.query(`drop index if exists ${index}`));
-      watching = setInterval(() => {
-        serving().then(
-          (rows) => rows.some((row) => row.valid) && unwatch(),
-          () => undefined, // no slot at the moment: asked again in a second
-        );
-      }, LOOK_EVERY_MS);
-      watching.unref();
+      gone.start();
     },
 
     async off() {
-      unwatch();
+      gone.stop();
       const present = await serving();
       if (present.length === 1 && present[0]?.name === index && present[0].valid) return;
       await withOwner(async (client) => {

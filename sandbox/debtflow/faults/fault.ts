@@ -29,6 +29,8 @@ export interface Fault {
   needs?: ServerName[];
   /** Why it cannot be turned on here. */
   unavailable?: string;
+  /** On without being shown as on: a game day has it on. */
+  secret?: boolean;
   truth: Truth;
   /** Whether it bites now; false again when somebody ended its sessions from outside. */
   isOn(): boolean;

@@ -5,10 +5,10 @@ import type { Fault, FaultTargets } from './fault.ts';
 import { openSession } from './session.ts';
 
 const NAME = 'debtflow-export';
-// The slots that are left are shared with pages that are short enough to come through, but not at once.
+// The one that is left is shared with an upload in pages: the API comes through, but not at once.
 const HELD = POOL_SIZE - 1;
-const PAGERS = 2;
-const PAGE_MS = 500;
+const PAGE_MS = 400;
+const PAUSE_MS = 250;
 const READ = 'SELECT "accounts_agency"."id", "accounts_agency"."name" FROM "accounts_agency"';
 
 /**
@@ -18,7 +18,7 @@ const READ = 'SELECT "accounts_agency"."id", "accounts_agency"."name" FROM "acco
  */
 export function pgbouncerPoolStarved(targets: FaultTargets): Fault {
   const sessions = new Set<pg.Client>();
-  let pagers: Promise<void>[] = [];
+  let paging: Promise<void> = Promise.resolve();
   let stopped = true;
 
   async function open(): Promise<pg.Client> {
@@ -38,12 +38,13 @@ export function pgbouncerPoolStarved(targets: FaultTargets): Fault {
       while (!stopped) {
         await sleep(PAGE_MS);
         await client.query('COMMIT');
+        await sleep(PAUSE_MS);
         await client.query('BEGIN');
         await client.query(READ);
       }
-    } catch (error) {
-      if (!stopped) void stop();
-      if (sessions.size > 0 && !stopped) throw error;
+    } catch {
+      // Its connection was ended, by us or by somebody else: the export is over.
+      if (!stopped) await stop();
     }
   }
 
@@ -79,12 +80,12 @@ export function pgbouncerPoolStarved(targets: FaultTargets): Fault {
         await stop();
         throw error;
       }
-      pagers = Array.from({ length: PAGERS }, pageByPage);
+      paging = pageByPage();
     },
 
     async off() {
       await stop();
-      await Promise.all(pagers);
+      await paging;
     },
   };
 }

@@ -14,15 +14,17 @@ export async function openSession(
   return client;
 }
 
-/** Runs the statements one after the other on a connection of their own. */
+/** Runs the statements, and then `use`, on a connection of their own. */
 export async function runOnce(
   connectionString: string,
   applicationName: string,
   statements: string[],
+  use: (client: pg.Client) => Promise<void> = async () => undefined,
 ): Promise<void> {
   const client = await openSession(connectionString, applicationName);
   try {
     for (const sql of statements) await client.query(sql);
+    await use(client);
   } finally {
     await client.end();
   }

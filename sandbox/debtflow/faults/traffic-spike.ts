@@ -1,20 +1,28 @@
 import type { Fault, FaultTargets } from './fault.ts';
 
-const FACTOR = 5;
+const FIRST_FACTOR = 5;
+const MOST = 24;
+const MORE_EVERY_MS = 2_000;
+const ENOUGH_P95_MS = 300;
 
-/** Five times as many users as usual, who do what users do. */
+/** Five times as many users as usual, and more of them until this machine feels it; they do what users do. */
 export function trafficSpike(targets: FaultTargets): Fault {
-  let on = false;
-  function set(value: boolean): void {
-    on = value;
-    targets.load.setRate(value ? FACTOR : 1);
+  let factor = 1;
+  let growing: NodeJS.Timeout | null = null;
+
+  function grow(): void {
+    const p95Ms = targets.load.latency().p95Ms ?? 0;
+    if (p95Ms > ENOUGH_P95_MS || factor >= MOST) return;
+    factor = Math.min(MOST, factor * 1.3);
+    targets.load.setRate(factor);
   }
+
   return {
     name: 'traffic-spike',
     group: 'Application',
-    title: `There are ${FACTOR} times as many users`,
+    title: 'Many times as many users',
     description:
-      'They do what users always do; every request costs what it always did. There are just too many.',
+      'They do what users always do, and every request costs what it always did: there are just too many.',
     truth: {
       cause: 'traffic-spike',
       alsoAcceptable: ['cpu-saturation-api', 'gunicorn-starvation'],
@@ -24,8 +32,19 @@ export function trafficSpike(targets: FaultTargets): Fault {
       harmful: ['terminate-backend', 'cancel-query', 'create-index'],
       recovers: 'by-hand',
     },
-    isOn: () => on,
-    on: async () => set(true),
-    off: async () => set(false),
+    isOn: () => growing !== null,
+
+    async on() {
+      factor = FIRST_FACTOR;
+      targets.load.setRate(factor);
+      growing = setInterval(grow, MORE_EVERY_MS);
+      growing.unref();
+    },
+
+    async off() {
+      if (growing) clearInterval(growing);
+      growing = null;
+      targets.load.setRate(1);
+    },
   };
 }

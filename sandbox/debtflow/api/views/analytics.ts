@@ -3,10 +3,13 @@ import { requiredUuid, type View } from './view.ts';
 const REPORTING_DAYS = 30;
 const NEWEST = 8;
 
-/** Subquery(Model.objects.filter(account=OuterRef('pk')).order_by('-created_at').values('created_at')[:1]) */
-const latestOf = (table: string) =>
-  `(SELECT U0."created_at" FROM "${table}" U0 WHERE U0."account_id" = ("accounts_account"."id") ` +
+/** Subquery(Payment.objects.filter(account=OuterRef('pk')).order_by('-created_at').values('created_at')[:1]) */
+const LAST_PAYMENT =
+  '(SELECT U0."created_at" FROM "payments_payment" U0 WHERE U0."account_id" = ("accounts_account"."id") ' +
   'ORDER BY U0."created_at" DESC LIMIT 1)';
+/** The same for Count('activities'). */
+const ACTIVITIES =
+  '(SELECT COUNT(U0."id") FROM "accounts_activity" U0 WHERE U0."account_id" = ("accounts_account"."id"))';
 
 export const analyticsSummary: View = {
   name: 'analytics-summary',
@@ -23,8 +26,8 @@ export const analyticsSummary: View = {
         'GROUP BY "accounts_account"."status"',
     );
     const newest = await database.execute(
-      `SELECT "accounts_account"."id", ${latestOf('payments_payment')} AS "last_payment", ` +
-        `${latestOf('accounts_activity')} AS "last_activity" FROM "accounts_account" ` +
+      `SELECT "accounts_account"."id", ${LAST_PAYMENT} AS "last_payment", ` +
+        `${ACTIVITIES} AS "activities" FROM "accounts_account" ` +
         `WHERE "accounts_account"."agency_id" = ${agency}::uuid ` +
         `ORDER BY "accounts_account"."created_at" DESC LIMIT ${NEWEST}`,
     );
