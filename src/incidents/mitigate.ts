@@ -43,7 +43,7 @@ export async function executeMitigation(
   if (!(await approversStillAllowed(deps, row, service))) return;
 
   // The time runs from before the claim: a process that was paused right after it must not act late.
-  const limit = timeLimit(stop);
+  const limit = actLimit(stop);
   const claimed = await claim(deps, row, service);
   if (!claimed) return;
   const mitigation = mitigationOf(claimed.kind);
@@ -76,7 +76,7 @@ export async function executeMitigation(
 }
 
 /** The time an act may take. After a pause the answer to the claim may come before the timer: the clock counts too. */
-function timeLimit(stop?: AbortSignal): { signal: AbortSignal; isOver(): boolean } {
+function actLimit(stop?: AbortSignal): { signal: AbortSignal; isOver(): boolean } {
   const startedAt = Date.now();
   const signal = stop ? timeLimit(stop, EXECUTE_DEADLINE_MS) : AbortSignal.timeout(EXECUTE_DEADLINE_MS);
   return { signal, isOver: () => signal.aborted || Date.now() - startedAt >= EXECUTE_DEADLINE_MS };
