@@ -12,7 +12,8 @@ import type { Config, NamedService } from './config/schema.ts';
 import { BotError } from './errors.ts';
 import { connectSlack, identify, type SlackConnection } from './handlers/connect-slack.ts';
 import { slackPeople } from './handlers/people.ts';
-import type { IncidentDeps } from './incidents/deps.ts';
+import type { GamedayRange, IncidentDeps } from './incidents/deps.ts';
+import { startReferee } from './incidents/gameday-referee.ts';
 import { startKeepingBaselines } from './incidents/keep-baselines.ts';
 import { openStore } from './open-store.ts';
 import { startPublisher } from './publisher/publisher.ts';
@@ -86,9 +87,9 @@ async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promis
 
   signal.throwIfAborted();
   const sandboxed = options.config.slack.botToken === undefined;
-  const services = sandboxed
+  const { services, gameday } = sandboxed
     ? await openSandbox(server, options, stateDir, beside)
-    : (options.config.services ?? noServices());
+    : { services: options.config.services ?? noServices() };
 
   signal.throwIfAborted();
   const httpSlack: { connection: SlackConnection | null } = { connection: null };
@@ -119,6 +120,7 @@ async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promis
     targets: (id) => targets.get(id) ?? {},
     bell,
     people: slackPeople(asking, () => teamId, slackConfig.approversCache),
+    ...(gameday && { gameday }),
     log,
   };
   const workers = startWorkers(backend, deps);
@@ -127,6 +129,10 @@ async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promis
   stops.push(() => keeper.stop());
   const publisher = startPublisher({ db, services: named, slack, log });
   stops.push(() => publisher.stop());
+  if (gameday) {
+    const referee = startReferee(deps, gameday);
+    stops.push(() => referee.stop());
+  }
 
   progress('slack', sandboxed ? 'the workspace in your browser' : slackConfig.apiUrl);
   const identity = await identify(slack, log, signal);
@@ -143,7 +149,7 @@ async function openSandbox(
   options: AppOptions,
   stateDir: string,
   beside: Stop[],
-): Promise<Config['services']> {
+): Promise<{ services: Config['services']; gameday?: GamedayRange }> {
   const { startSandbox } = await import('../sandbox/sandbox.ts');
   const sandbox = await startSandbox(server, {
     stateDir,
@@ -152,12 +158,16 @@ async function openSandbox(
     progress: options.progress,
   });
   beside.push(() => sandbox.close());
-  if (options.config.services) return options.config.services;
+  if (options.config.services) return { services: options.config.services };
   if (!sandbox.debtflow) throw new BotError('internal', 'starting DebtFlow');
   const services = sandboxServices(sandbox.debtflow);
   // So that `latency-bot diagnose --config` can look at the same DebtFlow from another terminal.
   await writeFile(join(stateDir, 'sandbox.yml'), stringify({ services }), { mode: 0o600 });
-  return parseConfig({ services }, {}, 'the sandbox').services;
+  const { gamedayRange } = await import('../sandbox/debtflow/gameday.ts');
+  return {
+    services: parseConfig({ services }, {}, 'the sandbox').services,
+    gameday: gamedayRange(sandbox.debtflow),
+  };
 }
 
 function noServices(): never {

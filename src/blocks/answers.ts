@@ -84,6 +84,7 @@ export function helpText(services: { id: string; title: string }[]): string {
     '• `/latency` or `/latency &lt;service&gt;`: open an incident, or join the open one, and look',
     '• `/latency status`: what is open',
     '• `/latency probe`: what there is to look at; `/latency probe &lt;probe&gt; [service]`: look at that alone',
+    '• `/latency gameday`: in the sandbox, break something without telling what',
     '• `/latency help`: this text',
     `Services: ${names.join(', ')}${more}`,
     'Buttons on the incident card do the rest. Nothing is changed without an approval.',

@@ -1,6 +1,7 @@
 import type { IncidentView } from '../incidents/view.ts';
 import { cardMessage } from './card.ts';
 import { diagnosisMessage } from './diagnosis.ts';
+import { gamedayMessage } from './gameday.ts';
 import { LIMITS, type Rendered } from './kit.ts';
 import { mitigationMessage } from './mitigation.ts';
 import { recoveryMessage } from './recovery.ts';
@@ -28,6 +29,7 @@ export function slotsOf(view: IncidentView, options: { charts: boolean }): Slot[
       name: `report:${one.run.id}`,
       rendered: probeRunMessage(one, options),
     })),
+    { name: 'gameday', rendered: gamedayMessage(view) },
   ];
   return slots.flatMap(({ name, rendered }) => {
     if (!rendered) return [];

@@ -68,6 +68,7 @@ export function timelineLine(entry: TimelineEntry): string {
         ? 'Whether latency recovered could not be seen: it could not be measured'
         : `Latency did not recover.${p95}`,
     resolved: `Resolved by ${actor}`,
+    'gameday-over': `Game day over. It was: ${text('title')}`,
   };
   return (Object.hasOwn(lines, entry.kind) ? lines[entry.kind] : undefined) ?? escapeText(entry.kind);
 }

@@ -8,12 +8,13 @@ import { openIncident } from '../incidents/open-incident.ts';
 import { startRun } from '../incidents/run.ts';
 import { recentIncidents } from '../store/incidents.ts';
 import { runningRunOf } from '../store/runs.ts';
+import { onGamedayCommand } from './gameday-command.ts';
 import { inTime } from './in-time.ts';
 import { namedProbe, onProbeCommand } from './probe-command.ts';
 
 type Args = SlackCommandMiddlewareArgs & AllMiddlewareArgs;
 
-/** `/latency [help | status | probe [<id> [<service>]] | <service>]` */
+/** `/latency [help | status | probe [<id> [<service>]] | gameday [<service>] | <service>]` */
 export async function onLatencyCommand(deps: IncidentDeps, looks: Looks, args: Args): Promise<void> {
   const { ack, command, respond } = args;
   const [word = '', ...rest] = command.text.trim().toLowerCase().split(/\s+/);
@@ -21,6 +22,10 @@ export async function onLatencyCommand(deps: IncidentDeps, looks: Looks, args: A
   if (word === 'help') return privately(ack, helpText(services));
   if (word === 'status') return privately(ack, statusText(await recentIncidents(deps.db, 10), services));
   if (word === 'probe') return onProbe(deps, looks, args, rest);
+  if (word === 'gameday') {
+    const played = namedService(deps, rest.join(' '), command.channel_id);
+    return 'text' in played ? privately(ack, played.text) : onGamedayCommand(deps, args, played);
+  }
   // A service is one word: more of them are a sentence, and no reason to open an incident.
   const service = namedService(deps, [word, ...rest].join(' '), command.channel_id);
   if ('text' in service) return privately(ack, service.text);

@@ -23,6 +23,23 @@ export interface People {
   lookUp(userId: string, groupIds: string[]): Promise<Person>;
 }
 
+/** Something of the sandbox that a game day may break. */
+export interface Breakable {
+  name: string;
+  title: string;
+  /** The root cause, and what is no mistake either. */
+  causes: string[];
+  isOn(): boolean;
+  on(): Promise<void>;
+  off(): Promise<void>;
+}
+
+/** What game days break, and what its clients feel. */
+export interface GamedayRange {
+  breakables: Breakable[];
+  latency(): { p95Ms: number | null; errorRate: number };
+}
+
 /** Everything the domain needs of the outside. */
 export interface IncidentDeps {
   db: Database;
@@ -30,6 +47,8 @@ export interface IncidentDeps {
   targets(serviceId: string): Targets;
   bell: Bell;
   people: People;
+  /** Only the sandbox has it: nothing else is broken on purpose. */
+  gameday?: GamedayRange;
   log: Logger;
 }
 
