@@ -3,7 +3,7 @@ import { z } from 'zod';
 interface Threshold {
   default: number;
   /** `ratio` is between 0 and 1; everything else is not negative. */
-  unit: 'ms' | 'ratio' | 'factor' | 'count' | 'percent' | 'bytes/s' | 'pages/s';
+  unit: 'ms' | 'ratio' | 'factor' | 'count' | 'percent' | 'bytes' | 'bytes/s' | 'pages/s';
   words: string;
   /** Where the default comes from. */
   source: string;
@@ -39,6 +39,12 @@ export const THRESHOLDS = {
     unit: 'ratio',
     words: 'Share of failed requests above which the API is not well, though far from P1.',
     source: 'a fifth of the P1 limit of the runbook',
+  },
+  causeShare: {
+    default: 0.1,
+    unit: 'ratio',
+    words: 'Share of the request time that a busy resource must hold to be a cause.',
+    source: 'a tenth: with less of it gone, nobody would notice',
   },
   longQueryMs: {
     default: 5_000,
@@ -178,6 +184,12 @@ export const THRESHOLDS = {
     words: 'Used share of maxmemory from which Redis is full.',
     source: 'eviction starts at 100 %, single values need room before',
   },
+  redisMissRatio: {
+    default: 0.5,
+    unit: 'ratio',
+    words: 'Share of the reads that miss while Redis evicts, from which the cache is too small.',
+    source: 'a cache that misses more often than it hits does not relieve the database',
+  },
   redisForkMs: {
     default: 100,
     unit: 'ms',
@@ -189,6 +201,18 @@ export const THRESHOLDS = {
     unit: 'count',
     words: 'Connections that wait to be accepted, on average, from which workers are too few.',
     source: 'the listen queue of a server with a free worker is empty',
+  },
+  spareCpuRatio: {
+    default: 0.25,
+    unit: 'ratio',
+    words: 'Idle share of the CPU with which another Gunicorn worker is worth trying.',
+    source: 'queueing: a new worker must not lift the utilisation to where waiting times explode',
+  },
+  spareWorkers: {
+    default: 3,
+    unit: 'count',
+    words: 'Times the memory of a worker that must be available before another one is started.',
+    source: 'room for the new worker, for the growth of the others and for the page cache',
   },
   cpuRatio: {
     default: 0.9,
@@ -214,11 +238,23 @@ export const THRESHOLDS = {
     words: 'Pages swapped in and out from which memory is short.',
     source: '400 kB/s: more than the trickle of idle pages',
   },
+  memoryPressurePercent: {
+    default: 1,
+    unit: 'percent',
+    words: 'Time in which everything waits for memory (PSI memory full).',
+    source: 'Linux docs, accounting/psi: a system with enough memory never stalls as a whole',
+  },
   diskFullRatio: {
     default: 0.95,
     unit: 'ratio',
     words: 'Used share of a filesystem, or of its inodes, from which it is full.',
     source: 'common alert rules; ext4 keeps 5 % for root',
+  },
+  diskFreeBytes: {
+    default: 1_073_741_824,
+    unit: 'bytes',
+    words: 'Free space with which a filesystem is never called full, whatever part of it is used.',
+    source: 'max_wal_size = 1 GB of PostgreSQL: what the write-ahead log may take at once',
   },
   celeryShare: {
     default: 0.4,
@@ -245,6 +281,12 @@ export const THRESHOLDS = {
     words: 'Round trip to PostgreSQL and to Redis from which the network is slow.',
     source: 'below 1 ms within a data centre, 1 to 2 ms between zones',
   },
+  retransmitRatio: {
+    default: 0.01,
+    unit: 'ratio',
+    words: 'Part of the TCP segments sent again from which the network loses packets.',
+    source: 'common alert rules: 1 %; a healthy network in a data centre is far below',
+  },
 } as const satisfies Record<string, Threshold>;
 
 export type ThresholdName = keyof typeof THRESHOLDS;
@@ -256,6 +298,7 @@ const UNITS: Record<Threshold['unit'], string> = {
   factor: 'times',
   count: 'pieces',
   percent: 'percent',
+  bytes: 'bytes',
   'bytes/s': 'bytes a second',
   'pages/s': 'pages a second',
 };

@@ -66,3 +66,11 @@ export function shareOf(inFlight: number, ledger: Ledger): number | null {
 
 /** Confidence of a gate that holds: a second source makes it proven. */
 export const confidence = (supported: boolean): number => (supported ? 0.9 : 0.6);
+
+/** Whether the latency was measured and nobody complains: a busy resource is then no cause. */
+export const nobodySuffers = ({ symptoms }: Case): boolean =>
+  symptoms.measured && symptoms.complaints.length === 0;
+
+/** Whether the API's own metrics complain: the second source for what another probe saw. */
+export const apiComplains = ({ symptoms }: Case): boolean =>
+  symptoms.measured && symptoms.complaints.length > 0;

@@ -35,3 +35,12 @@ export function sessionName(session: Pick<Session, 'pid' | 'application' | 'role
 export function decimal(value: number): string {
   return value >= 10 ? value.toFixed(1) : String(Number(value.toFixed(2)));
 }
+
+const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+
+/** A size as PostgreSQL's pg_size_pretty() says it: "8 kB", "1.5 GB". */
+export function bytes(size: number): string {
+  const power = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, size)) / 10));
+  const value = size / 1_024 ** power;
+  return `${value < 10 && power > 0 ? Number(value.toFixed(1)) : Math.round(value)} ${UNITS[power]}`;
+}

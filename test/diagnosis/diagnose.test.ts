@@ -53,14 +53,14 @@ describe('a healthy API', () => {
       summary: expect.stringMatching(
         /^Nothing wrong here: p95 is 84 ms with an objective of 200 ms over 240 requests, 0 % errors\./,
       ),
-      evidence: { length: 3 },
     });
+    const ruledOut = diagnosis.causes.filter(({ status }) => status === 'ruled-out').map(({ id }) => id);
+    expect(ruledOut).toEqual(
+      expect.arrayContaining(['lock-idle-in-tx', 'long-running-query', 'connection-exhaustion']),
+    );
+    expect(diagnosis.causes[0]?.evidence.map(({ data }) => data.cause)).toEqual(ruledOut);
+    expect(diagnosis.causes.slice(1).filter(({ status }) => status === 'found')).toEqual([]);
     expect(diagnosis.causes.flatMap((c) => c.mitigations)).toEqual([]);
-    expect(diagnosis.causes.slice(1).map(({ status }) => status)).toEqual([
-      'ruled-out',
-      'ruled-out',
-      'ruled-out',
-    ]);
   });
 
   test('stays healthy with an idle transaction that nobody waits for, and with a report that takes its time', () => {
@@ -474,11 +474,12 @@ describe('whatever the probes report', () => {
       severity: 'P2',
       ledger: { totalInFlight: 0 },
     });
-    expect(
+    const statuses = new Set(
       judge({})
         .causes.slice(1)
         .map(({ status }) => status),
-    ).toEqual(Array(3).fill('could-not-look'));
+    );
+    expect([...statuses]).toEqual(['could-not-look']);
   });
 
   test('a healthy verdict never comes with a button', () => {

@@ -1,10 +1,46 @@
 import type { CauseRule } from '../cause-rule.ts';
+import { checkpointStorm } from './checkpoint-storm.ts';
 import { connectionExhaustion } from './connection-exhaustion.ts';
+import { cpuSaturationApi } from './cpu-saturation-api.ts';
+import { cpuSaturationDb } from './cpu-saturation-db.ts';
+import { cpuSteal } from './cpu-steal.ts';
+import { diskFull } from './disk-full.ts';
+import { downstreamApiSlow } from './downstream-api-slow.ts';
+import { gunicornStarvation } from './gunicorn-starvation.ts';
+import { ioSaturation } from './io-saturation.ts';
 import { lockIdleInTx } from './lock-idle-in-tx.ts';
 import { longRunningQuery } from './long-running-query.ts';
+import { memorySwapOom } from './memory-swap-oom.ts';
+import { network } from './network.ts';
+import { redisForkAofStall } from './redis-fork-aof-stall.ts';
+import { redisMemoryEviction } from './redis-memory-eviction.ts';
+import { redisSlowCommand } from './redis-slow-command.ts';
+import { redisUnreachable } from './redis-unreachable.ts';
+import { replicationBackupLoad } from './replication-backup-load.ts';
+import { wraparoundVacuum } from './wraparound-vacuum.ts';
 
 /** Every cause the bot can prove or rule out. A new cause is one file and one line here. */
-export const CAUSES: readonly CauseRule[] = [lockIdleInTx, longRunningQuery, connectionExhaustion];
+export const CAUSES: readonly CauseRule[] = [
+  longRunningQuery,
+  lockIdleInTx,
+  connectionExhaustion,
+  ioSaturation,
+  checkpointStorm,
+  replicationBackupLoad,
+  wraparoundVacuum,
+  redisSlowCommand,
+  redisMemoryEviction,
+  redisForkAofStall,
+  redisUnreachable,
+  gunicornStarvation,
+  cpuSaturationApi,
+  cpuSaturationDb,
+  cpuSteal,
+  memorySwapOom,
+  downstreamApiSlow,
+  diskFull,
+  network,
+];
 
 const OWN_TITLES: Record<string, string> = {
   healthy: 'Nothing wrong',
