@@ -1,8 +1,13 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { gunicornWorkers } from '../../src/probes/gunicorn-workers.ts';
 import { host } from '../../src/probes/host.ts';
 import { requestLog } from '../../src/probes/request-log.ts';
+import { gunicornLookOf } from '../../src/targets/gunicorn-look.ts';
+import { HOST_SCRIPT } from '../../src/targets/host-local.ts';
 import { reportOf, withTargets } from '../helpers/run.ts';
 import { testService } from '../helpers/test-service.ts';
 import { type GunicornOptions, type GunicornServer, startGunicorn } from './gunicorn.ts';
@@ -149,3 +154,32 @@ test('a log without durations says which format would have them', async () => {
     { what: 'durations', remedy: expect.stringContaining('--access-logformat') },
   ]);
 });
+
+// Root sees everything; what another user may not see must not become a zero.
+test.runIf(process.getuid?.() === 0)(
+  'another user sees the queue by the bind address, and says what is hidden',
+  async () => {
+    const server = await start();
+    pile(server, '/slow?s=5', 4);
+    const env = { PIDFILE: server.pidFile };
+    await chmod(dirname(server.pidFile), 0o755);
+    await vi.waitFor(async () => {
+      // The sources may stand where that user cannot go, so the script comes over its standard input.
+      const script = execFile('/bin/sh', ['-s', 'gunicorn'], { uid: 65_534, gid: 65_534, env, cwd: '/' });
+      script.stdin?.end(await readFile(HOST_SCRIPT));
+      let output = '';
+      script.stdout?.on('data', (chunk: string) => {
+        output += chunk;
+      });
+      await once(script, 'close');
+      const look = gunicornLookOf(output);
+      expect(look.master?.pid).toBe(server.masterPid);
+      expect(look.listen).toMatchObject([{ port: server.port, queued: 2, limit: 2_048 }]);
+      expect(look.accepted).toHaveLength(2);
+      expect(look.workers.map(({ sockets, pssBytes }) => [sockets, pssBytes])).toEqual([
+        [null, null],
+        [null, null],
+      ]);
+    });
+  },
+);
