@@ -3,18 +3,22 @@ import { join } from 'node:path';
 import { type Guarded, startGuarded } from '../servers/guarded.ts';
 import type { Fault, FaultTargets } from './fault.ts';
 
-const PROCESSES = 6 * availableParallelism();
-/** A loop in as many processes, under a name that `ps` shows. */
-const LETTERS = `for n in $(seq ${PROCESSES}); do (while :; do :; done) & done; trap 'kill $(jobs -p)' TERM; wait; : render-letters`;
+const PER_CORE = 5;
+/** A busy loop under a name that `ps` shows. */
+const LETTERS = 'while :; do :; done # render-letters';
 
-/** Something else on the host of the API takes its CPU: letters are rendered, in six processes a core. */
+/**
+ * Something else on the host of the API takes its CPU: letters are rendered, by processes that are each a session of
+ * their own, because Linux gives every session the same share (sched_autogroup).
+ */
 export function cpuHog(targets: FaultTargets): Fault {
-  let hog: Guarded | null = null;
+  const count = PER_CORE * availableParallelism();
+  let hogs: Guarded[] = [];
   return {
     name: 'cpu-hog',
     group: 'Host',
     title: 'A batch job takes the CPU',
-    description: `On the same host letters are rendered in ${PROCESSES} processes: the API and the database share what is left.`,
+    description: `On the same host letters are rendered in ${count} processes: the API and the database share what is left.`,
     truth: {
       cause: 'cpu-saturation-api',
       alsoAcceptable: ['cpu-saturation-db'],
@@ -24,19 +28,23 @@ export function cpuHog(targets: FaultTargets): Fault {
       harmful: ['add-worker', 'cancel-query', 'terminate-backend', 'create-index'],
       recovers: 'by-hand',
     },
-    isOn: () => hog !== null,
+    isOn: () => hogs.length > 0,
     async on() {
-      hog = await startGuarded({
-        program: '/bin/sh',
-        dir: join(targets.stateDir, 'letters'),
-        files: {},
-        args: ['-c', LETTERS],
-        answers: async () => undefined,
-      });
+      hogs = await Promise.all(
+        Array.from({ length: count }, (_, n) =>
+          startGuarded({
+            program: '/bin/sh',
+            dir: join(targets.stateDir, 'letters', String(n)),
+            files: {},
+            args: ['-c', LETTERS],
+            answers: async () => undefined,
+          }),
+        ),
+      );
     },
     async off() {
-      await hog?.stop();
-      hog = null;
+      await Promise.all(hogs.map((hog) => hog.stop()));
+      hogs = [];
     },
   };
 }

@@ -3,7 +3,7 @@ import type { Fault, FaultTargets } from './fault.ts';
 import { cancelStatement, openSession } from './session.ts';
 
 const NAME = 'debtflow-report: statements';
-const SESSIONS = 10;
+const SESSIONS = 6;
 const WORK_MEM = '64kB';
 const SORT =
   'SELECT COUNT(*) FROM (SELECT * FROM "payments_payment" ORDER BY "payments_payment"."amount", "payments_payment"."id" OFFSET 0) "sorted"';
