@@ -49,3 +49,12 @@ test('counts requests that nobody has answered with their age', () => {
   window.add({ type: 'seen', ended: Array.from({ length: 90 }, () => seen(10)), waiting });
   expect(window.report()).toMatchObject({ p50Ms: 10, p95Ms: 4_000, rps: 18 });
 });
+
+test('a shorter window has only what is in it', () => {
+  const { window, advance } = windowAt();
+  window.add({ type: 'seen', ended: [seen(900), seen(900)], waiting: [] });
+  advance(4_000);
+  window.add({ type: 'seen', ended: [seen(20), seen(20), seen(20)], waiting: [] });
+  expect(window.report(3_000)).toMatchObject({ p95Ms: 20, rps: 1 });
+  expect(window.report()).toMatchObject({ p95Ms: 900, rps: 1.3 });
+});
