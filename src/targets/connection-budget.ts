@@ -1,7 +1,7 @@
 import { BotError } from '../errors.ts';
 
-/** A server without a free slot is not asked for another one for this long while we share what we have. */
-const RETRY_FULL_MS = 1_000;
+/** A server without room is not asked for another one for this long while we share what we have. */
+const RETRY_CROWDED_MS = 5_000;
 
 export interface BudgetOptions<C> {
   /** Connections that may exist at once. */
@@ -9,8 +9,8 @@ export interface BudgetOptions<C> {
   open(signal: AbortSignal): Promise<C>;
   shut(connection: C): Promise<void>;
   isBroken(connection: C): boolean;
-  /** Whether this failure to open only means that the server has no slot left. */
-  isFull(error: unknown): boolean;
+  /** Whether this failure to open only means that the server has no room for another one now. */
+  isCrowded(error: unknown): boolean;
   /** How long a second idle connection is kept; the first one stays. */
   spareIdleMs: number;
 }
@@ -22,7 +22,7 @@ export interface ConnectionBudget<C> {
 }
 
 /**
- * A handful of connections, opened on demand, of which one stays open. When the server has no slot left for
+ * A handful of connections, opened on demand, of which one stays open. When the server has no room for
  * another one, callers share what is there: the one that stayed open is the way in.
  */
 export function createConnectionBudget<C>(options: BudgetOptions<C>): ConnectionBudget<C> {
@@ -32,7 +32,7 @@ export function createConnectionBudget<C>(options: BudgetOptions<C>): Connection
   const opening = new Set<Promise<C>>();
   let size = 0;
   let closed = false;
-  let fullUntil = 0;
+  let crowdedUntil = 0;
   let spareTimer: NodeJS.Timeout | undefined;
 
   function wakeOne(): void {
@@ -60,7 +60,7 @@ export function createConnectionBudget<C>(options: BudgetOptions<C>): Connection
   }
 
   function mayOpen(): boolean {
-    const sharing = performance.now() < fullUntil && lent.size > 0;
+    const sharing = performance.now() < crowdedUntil && lent.size > 0;
     return size < options.max && !sharing;
   }
 
@@ -74,7 +74,7 @@ export function createConnectionBudget<C>(options: BudgetOptions<C>): Connection
     }
   }
 
-  /** Undefined when the server is full but a connection of ours exists, which will be free in a moment. */
+  /** Undefined when the server has no room but a connection of ours exists, which will be free in a moment. */
   async function openOrShare(signal: AbortSignal): Promise<C | undefined> {
     size += 1;
     const attempt = options.open(signal);
@@ -87,8 +87,8 @@ export function createConnectionBudget<C>(options: BudgetOptions<C>): Connection
       size -= 1;
       opening.delete(attempt);
       // Nobody is woken to try the same in vain: the connection that exists wakes them when it is released.
-      if (options.isFull(error) && (await isAnyOpen())) {
-        fullUntil = performance.now() + RETRY_FULL_MS;
+      if (options.isCrowded(error) && (await isAnyOpen())) {
+        crowdedUntil = performance.now() + RETRY_CROWDED_MS;
         return takeIdle();
       }
       wakeOne();

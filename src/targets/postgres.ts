@@ -27,6 +27,9 @@ const PROBE_SETTINGS = {
   search_path: 'pg_catalog',
 };
 
+/** A second session cannot be had now: no slot, or no CPU to start a backend in time. The first one still answers. */
+const CROWDED: ReadonlySet<string> = new Set(['target-full', 'target-timeout']);
+
 const SEES_ALL_STATS = `
   select pg_has_role(session_user, 'pg_read_all_stats', 'usage') as sees`;
 
@@ -73,7 +76,7 @@ export function openPostgres(config: PostgresConfig, log?: Log): PostgresTarget 
     open: (signal) => openProbeConnection(config.url, signal, () => warm?.lost()),
     shut: (connection) => connection.shut(),
     isBroken: (connection) => connection.broken(),
-    isFull: (error) => error instanceof BotError && error.code === 'target-full',
+    isCrowded: (error) => error instanceof BotError && CROWDED.has(error.code),
   });
 
   function lend<T>(
@@ -113,7 +116,7 @@ export function openPostgres(config: PostgresConfig, log?: Log): PostgresTarget 
     canAct: config.actionUrl !== undefined,
     open() {
       const ping = (signal: AbortSignal) => look({ probe: 'warm', sql: 'select 1', signal, always: true });
-      warm ??= keepWarm(ping, log);
+      warm ??= keepWarm('PostgreSQL', ping, log);
     },
     query: (ask) => (ask.always ? look(ask) : circuit.run(() => look(ask))),
     session: (ask, work) =>

@@ -7,6 +7,7 @@ import { openPgBouncer, type PgBouncerTarget } from './pgbouncer.ts';
 import { openPostgres, type PostgresTarget } from './postgres.ts';
 import { openPrometheus } from './prometheus.ts';
 import { openRedis, type RedisTarget } from './redis.ts';
+import { keepWarm, type Warm } from './warm.ts';
 
 /** The clients of one diagnosed service; what is not configured is not there. */
 export interface Targets {
@@ -31,7 +32,7 @@ export const TARGET_TITLES: Record<keyof Targets, string> = {
 };
 
 export interface OpenTargets extends Targets {
-  /** For a process that stays: opens the session that is kept, and begins the latency history. */
+  /** For a process that stays: opens the connections that are kept, and begins the latency history. */
   start(): void;
   close(): Promise<void>;
 }
@@ -49,13 +50,18 @@ export function openTargets(service: NamedService, log?: Log): OpenTargets {
     ...(host && { host: openHost(host, log) }),
     ...(databaseHost && { databaseHost: openHost(databaseHost, log, 'database') }),
   };
+  const warm: Warm[] = [];
   return {
     ...clients,
     start() {
-      clients.postgres?.open();
-      clients.metrics?.startHistory();
+      const { postgres, metrics, pgbouncer, redis } = clients;
+      postgres?.open();
+      metrics?.startHistory();
+      if (pgbouncer) warm.push(keepWarm('PgBouncer', (signal) => pgbouncer.show('VERSION', signal), log));
+      if (redis) warm.push(keepWarm('Redis', (signal) => redis.call(['PING'], signal), log));
     },
     async close() {
+      for (const one of warm) one.stop();
       clients.metrics?.close();
       await Promise.all([
         clients.postgres?.close(),

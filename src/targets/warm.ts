@@ -10,8 +10,11 @@ export interface Warm {
   stop(): void;
 }
 
-/** Keeps one session open: pings it, and re-opens it with back-off. It is the way in when the slots run out. */
-export function keepWarm(ping: (signal: AbortSignal) => Promise<unknown>, log?: Log): Warm {
+/**
+ * Keeps one connection open: pings it, and re-opens it with back-off. It is the way in when the slots run out, or when a
+ * machine without a free CPU accepts nobody in time. `title` names the target in the log.
+ */
+export function keepWarm(title: string, ping: (signal: AbortSignal) => Promise<unknown>, log?: Log): Warm {
   let timer: NodeJS.Timeout | undefined;
   let retryMs = FIRST_RETRY_MS;
   let stopped = false;
@@ -27,11 +30,11 @@ export function keepWarm(ping: (signal: AbortSignal) => Promise<unknown>, log?: 
     try {
       await ping(AbortSignal.timeout(PING_LIMIT_MS));
       retryMs = FIRST_RETRY_MS;
-      if (wasWell === false) log?.info({}, 'the diagnosed PostgreSQL answers again');
+      if (wasWell === false) log?.info({}, `the diagnosed ${title} answers again`);
       wasWell = true;
       schedule(PING_EVERY_MS);
     } catch (err) {
-      if (wasWell !== false && !stopped) log?.warn({ err }, 'the diagnosed PostgreSQL does not answer');
+      if (wasWell !== false && !stopped) log?.warn({ err }, `the diagnosed ${title} does not answer`);
       wasWell = false;
       schedule(retryMs);
       retryMs = Math.min(retryMs * 2, PING_EVERY_MS);

@@ -24,7 +24,7 @@ function setup(slots: number) {
       server.shut.push(id);
     },
     isBroken: ({ broken }) => broken,
-    isFull: (error) => error instanceof Full,
+    isCrowded: (error) => error instanceof Full,
   });
   return { server, budget };
 }
