@@ -67,7 +67,7 @@ async function getJson<T>(url: string): Promise<T> {
 }
 
 /** The embedded store of a bot that runs on this state directory. */
-async function storeUrl(stateDir: string): Promise<string> {
+export async function storeUrl(stateDir: string): Promise<string> {
   const dataDir = join(resolve(stateDir), 'store');
   const server = await leftBehind(dataDir);
   if (!server) throw new Error(`no store runs in ${dataDir}`);
