@@ -59,6 +59,55 @@ test('the API goes through PgBouncer and Redis, Celery empties its queue, the pr
   }
 }, 60_000);
 
+test('the faults of Redis and PgBouncer bite, and leave nothing', async () => {
+  const debtflow = await startDebtflow({ stateDir, size: 'small' });
+  const redis = new Redis(debtflow.redisUrl ?? '', { maxRetriesPerRequest: 0 });
+  const bouncer = new pg.Client({ connectionString: debtflow.pgbouncerUrl ?? '' });
+  const fixer = new pg.Client({ connectionString: debtflow.actionUrl });
+  const soon = { timeout: 10_000, interval: 20 };
+  const fault = (name: string) => {
+    const found = debtflow.faults.find((candidate) => candidate.name === name);
+    if (!found) throw new Error(`no fault ${name}`);
+    return found;
+  };
+  const waiting = async () => {
+    const { rows } = await bouncer.query<Record<string, number>>('SHOW POOLS');
+    return Math.max(...rows.map((row) => Number(row.cl_waiting)));
+  };
+  try {
+    await Promise.all([bouncer.connect(), fixer.connect()]);
+
+    await fault('redis-slow-command').on();
+    await vi.waitFor(async () => {
+      const entries = (await redis.call('SLOWLOG', 'GET', '5')) as [number, number, number, string[]][];
+      expect(entries.some(([, , micros, [command]]) => command === 'eval' && micros > 200_000)).toBe(true);
+    }, soon);
+    await fault('redis-slow-command').off();
+    expect(await redis.dbsize()).toBeLessThan(50_000);
+
+    await fault('redis-maxmemory').on();
+    await vi.waitFor(async () => {
+      expect(await redis.info('errorstats')).toContain('errorstat_OOM');
+      expect(debtflow.latency().byView['payment-list POST']?.errorRate).toBeGreaterThan(0.05);
+    }, soon);
+    await fault('redis-maxmemory').off();
+    expect(Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])).toBeLessThan(60_000_000);
+
+    await fault('pgbouncer-pool-starved').on();
+    await vi.waitFor(async () => expect(await waiting()).toBeGreaterThan(0), soon);
+    await fixer.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'debtflow-export' order by xact_start limit 1",
+    );
+    await vi.waitFor(() => expect(fault('pgbouncer-pool-starved').isOn()).toBe(false), soon);
+    await vi.waitFor(async () => expect(await waiting()).toBe(0), soon);
+    expect(debtflow.faults.filter((each) => each.isOn())).toEqual([]);
+  } finally {
+    redis.disconnect();
+    await Promise.all([bouncer.end(), fixer.end()]);
+    await debtflow.close();
+  }
+}, 60_000);
+
 test('a parent killed with -9 takes Redis and PgBouncer along; their secrets are nobody else’s to read', async () => {
   const parent = spawn(
     process.execPath,

@@ -34,13 +34,9 @@ export function idleInTransaction(targets: FaultTargets): Fault {
     isOn: () => session !== null,
 
     async on() {
-      const client: pg.Client = await openSession(
-        targets.database.celeryUrl,
-        'celery: reconcile_payments',
-        () => {
-          if (session === client) session = null;
-        },
-      );
+      const client = await openSession(targets.database.celeryUrl, 'celery: reconcile_payments', (lost) => {
+        if (session === lost) session = null;
+      });
       const ids = HOT_ACCOUNTS.map((id) => `${client.escapeLiteral(id)}::uuid`).join(', ');
       try {
         await client.query('BEGIN');

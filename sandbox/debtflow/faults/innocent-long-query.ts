@@ -31,13 +31,9 @@ export function innocentLongQuery(targets: FaultTargets): Fault {
     isOn: () => session !== null,
 
     async on() {
-      const client: pg.Client = await openSession(
-        targets.database.reportUrl,
-        'debtflow-report: download',
-        () => {
-          if (session === client) session = null;
-        },
-      );
+      const client = await openSession(targets.database.reportUrl, 'debtflow-report: download', (lost) => {
+        if (session === lost) session = null;
+      });
       // Cancelled or ended: the download is over.
       client.query(DOWNLOAD).then(
         () => client.end(),

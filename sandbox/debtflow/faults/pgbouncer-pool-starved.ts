@@ -22,8 +22,8 @@ export function pgbouncerPoolStarved(targets: FaultTargets): Fault {
   let stopped = true;
 
   async function open(): Promise<pg.Client> {
-    const client: pg.Client = await openSession(targets.pgbouncer?.apiUrl ?? '', NAME, () => {
-      if (sessions.has(client) && !stopped) void stop();
+    const client = await openSession(targets.pgbouncer?.apiUrl ?? '', NAME, (lost) => {
+      if (sessions.has(lost) && !stopped) void stop();
     });
     sessions.add(client);
     await client.query('BEGIN');

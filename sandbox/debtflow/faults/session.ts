@@ -5,11 +5,11 @@ import pg from 'pg';
 export async function openSession(
   connectionString: string,
   applicationName: string,
-  lost: () => void = () => undefined,
+  lost: (client: pg.Client) => void = () => undefined,
 ): Promise<pg.Client> {
   const client = new pg.Client({ connectionString, application_name: applicationName });
-  client.on('error', lost);
-  client.on('end', lost);
+  client.on('error', () => lost(client));
+  client.on('end', () => lost(client));
   await client.connect();
   return client;
 }

@@ -34,7 +34,7 @@ export function staleStatistics(targets: FaultTargets): Fault {
     truth: {
       cause: 'stale-stats-bloat',
       alsoAcceptable: ['plan-regression'],
-      evidence: ['top-statements'],
+      evidence: ['table-health'],
       notFirst: [
         'missing-index',
         'cpu-saturation-db',

@@ -27,16 +27,23 @@ test('serves the fault panel, and leaves no process behind when it is closed', a
   try {
     expect([...new Set(steps)]).toEqual(['database', 'seed', 'api', 'load']);
     await debtflow.register(app);
-    const listed = (await app.inject('/sandbox/faults')).json<{ name: string; on: boolean }[]>();
-    expect(listed.map(({ name, on }) => ({ name, on }))).toEqual([
-      { name: 'idle-in-transaction', on: false },
-      { name: 'long-report-query', on: false },
-      { name: 'connection-leak', on: false },
+    const listed = (await app.inject('/sandbox/faults')).json<
+      { name: string; on: boolean; available: boolean }[]
+    >();
+    expect(listed.filter(({ on }) => on)).toEqual([]);
+    expect(listed.filter(({ available }) => !available).map(({ name }) => name)).toEqual([
+      'pgbouncer-pool-starved',
+      'redis-slow-command',
+      'redis-maxmemory',
     ]);
+    expect(listed.map(({ name }) => name)).toEqual(debtflow.faults.map(({ name }) => name));
     const put = (name: string, body: object) =>
       app.inject({ method: 'PUT', url: `/sandbox/faults/${name}`, body });
     expect((await put('earthquake', { on: true })).statusCode).toBe(404);
     expect((await put('connection-leak', { on: 'yes' })).statusCode).toBe(400);
+    expect((await put('redis-maxmemory', { on: true })).json()).toMatchObject({
+      error: expect.stringContaining('need redis-server on this machine'),
+    });
     await put('connection-leak', { on: true });
     expect((await put('idle-in-transaction', { on: true })).statusCode).toBe(503);
     await put('connection-leak', { on: false });
