@@ -20,6 +20,7 @@ const REQUIREMENTS: Requirement[] = [
       'test/servers/redis.test.ts',
       'test/servers/redis-target.test.ts',
       'test/servers/celery.test.ts',
+      'test/servers/debtflow-stack.test.ts',
     ],
     package: 'redis-server',
     isThere: () => spawnSync('redis-server', ['--version']).status === 0,
@@ -50,7 +51,7 @@ const REQUIREMENTS: Requirement[] = [
   },
   {
     what: 'pgbouncer on the PATH',
-    tests: ['test/servers/pgbouncer.test.ts'],
+    tests: ['test/servers/pgbouncer.test.ts', 'test/servers/debtflow-stack.test.ts'],
     package: 'pgbouncer',
     isThere: () => spawnSync('pgbouncer', ['--version']).status === 0,
   },
