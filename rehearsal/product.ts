@@ -8,6 +8,7 @@ import { run, temporaryDirectory, untilPrinted } from '../test/e2e/helpers/proce
 import { type Workspace, workspaceAt } from '../test/e2e/helpers/workspace.ts';
 
 const START_DEADLINE_MS = 120_000;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** The product as `npm start` runs it, with what a rehearsal looks at and turns. */
 export interface Product {
@@ -30,11 +31,15 @@ export async function startProduct(): Promise<Product> {
   const url = `http://127.0.0.1:${port}`;
   const bot = run(['bin/latency-bot.mjs', 'start', '--state-dir', directory.path], { PORT: String(port) });
   let store: Database | undefined;
+  // Asked to end in the middle, it must not leave a bot, three servers and a directory behind.
+  const leave = () => void close().finally(() => process.exit(130));
   const close = async () => {
+    for (const signal of SIGNALS) process.off(signal, leave);
     await store?.close();
     if (bot.child.exitCode === null && bot.child.signalCode === null) await bot.interrupt();
     await directory.remove();
   };
+  for (const signal of SIGNALS) process.once(signal, leave);
   try {
     await untilPrinted(bot, /^ready /m, START_DEADLINE_MS);
     store = await openDatabase(await storeUrl(directory.path), () => undefined); // the failing query tells
