@@ -46,10 +46,10 @@ export function burnersOf(facts: Facts, host: HostFacts): Burners {
   const isApi = ({ pid, ppid, name }: HostFacts['topProcesses'][number]) =>
     pids ? pids.has(pid) || ppid === gunicorn?.master.pid : host.role !== 'database' && API_NAME.test(name);
   const burners: Burners = { api: 0, postgres: 0, foreign: [] };
-  for (const process of host.topProcesses) {
-    if (isApi(process)) burners.api += process.cpuCores;
-    else if (/^postgres/.test(process.name)) burners.postgres += process.cpuCores;
-    else addForeign(burners.foreign, process.name, process.cpuCores);
+  for (const one of host.topProcesses) {
+    if (isApi(one)) burners.api += one.cpuCores;
+    else if (/^postgres/.test(one.name)) burners.postgres += one.cpuCores;
+    else addForeign(burners.foreign, one.name, one.cpuCores);
   }
   burners.foreign.sort((a, b) => b.cores - a.cores || a.name.localeCompare(b.name));
   return burners;
