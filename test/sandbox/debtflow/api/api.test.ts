@@ -116,8 +116,9 @@ test('TTIN adds a worker, TTOU retires the oldest but never the last, HUP return
   signal('SIGTTOU');
   await vi.waitFor(() => expect(workers()).toHaveLength(1), 8_000);
   signal('SIGTTOU');
-  await vi.waitFor(() =>
-    expect(readFileSync(api.logFile, 'utf8').match(/Handling signal: ttou/g)).toHaveLength(3),
+  await vi.waitFor(
+    () => expect(readFileSync(api.logFile, 'utf8').match(/Handling signal: ttou/g)).toHaveLength(3),
+    8_000,
   );
   expect((await detail(1)).status).toBe(200);
   expect(workers()).toHaveLength(1);
@@ -128,10 +129,12 @@ test('TTIN adds a worker, TTOU retires the oldest but never the last, HUP return
     expect(workers()).toHaveLength(2);
     expect(workers()).not.toContain(last[0]);
   }, 8_000);
-  await vi.waitFor(() =>
-    expect(childrenOf(api.masterPid).map((child) => child.command)).toEqual(
-      Array(2).fill('gunicorn: worker [debtflow-api]'),
-    ),
+  await vi.waitFor(
+    () =>
+      expect(childrenOf(api.masterPid).map((child) => child.command)).toEqual(
+        Array(2).fill('gunicorn: worker [debtflow-api]'),
+      ),
+    8_000,
   );
 });
 
