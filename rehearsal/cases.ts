@@ -35,6 +35,9 @@ export const QUICK: readonly { name: string; mitigated: boolean }[] = [
   { name: 'warming-up', mitigated: false },
   { name: 'idle-in-transaction', mitigated: true },
   { name: 'long-report-query', mitigated: false },
+  { name: 'redis-slow-command', mitigated: false },
+  { name: 'slow-downstream', mitigated: false },
+  { name: 'innocent-long-query', mitigated: false },
   { name: 'quiet', mitigated: false },
 ];
 
