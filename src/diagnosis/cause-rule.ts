@@ -49,8 +49,11 @@ export interface CauseRule {
 
 const NOTHING = { share: null, confidence: null, evidence: [], against: [], mitigations: [], advice: [] };
 
-/** The verdict that the cause is not there. */
-export function ruledOut(summary: string, against: Verdict['against'] = []): Verdict {
+/** The verdict that the cause is not there; without more the sentence itself is what speaks against it. */
+export function ruledOut(
+  summary: string,
+  against: Verdict['against'] = [{ text: summary, data: {} }],
+): Verdict {
   return { ...NOTHING, status: 'ruled-out', summary, against };
 }
 

