@@ -45,9 +45,12 @@ describe('cases', () => {
   });
 });
 
+// Changes that the runbook names and the bot does not make yet.
+const NOT_YET = ['create-index', 'add-worker', 'analyze'];
+
 test.each(FAULTS)('the truth of $name is in words that the bot knows', ({ truth }) => {
   for (const probe of truth.evidence) expect(Object.keys(PROBES)).toContain(probe);
-  const known: string[] = [...MITIGATIONS.map(({ kind }) => kind), 'create-index', 'add-worker'];
+  const known: string[] = [...MITIGATIONS.map(({ kind }) => kind), ...NOT_YET];
   for (const kind of [...truth.harmful, ...(truth.mitigation === null ? [] : [truth.mitigation])]) {
     expect(known).toContain(kind);
   }
