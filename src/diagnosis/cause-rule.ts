@@ -50,11 +50,9 @@ export interface CauseRule {
 const NOTHING = { share: null, confidence: null, evidence: [], against: [], mitigations: [], advice: [] };
 
 /** The verdict that the cause is not there; without more the sentence itself is what speaks against it. */
-export function ruledOut(
-  summary: string,
-  against: Verdict['against'] = [{ text: summary, data: {} }],
-): Verdict {
-  return { ...NOTHING, status: 'ruled-out', summary, against };
+export function ruledOut(summary: string, against: Verdict['against'] = []): Verdict {
+  const facts = against.length > 0 ? against : [{ text: summary, data: {} }];
+  return { ...NOTHING, status: 'ruled-out', summary, against: facts };
 }
 
 /** The verdict that nobody could say. */
