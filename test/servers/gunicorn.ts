@@ -26,6 +26,11 @@ export interface GunicornOptions {
   /** Further arguments, such as --threads 4. */
   args?: string[];
   accessFormat?: string;
+  /** Module of fixtures/ and its application. */
+  app?: string;
+  env?: Record<string, string>;
+  /** What is asked of it to learn whether it answers. */
+  firstPath?: string;
 }
 
 const FORMAT = '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(B)s %(L)s';
@@ -45,8 +50,9 @@ export async function startGunicorn(options: GunicornOptions = {}): Promise<Guni
     chdir: join(import.meta.dirname, 'fixtures'),
   };
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const env = { PATH: '/usr/bin:/bin', PYTHONDONTWRITEBYTECODE: '1' };
-  const master = spawn('/usr/bin/gunicorn', [...args, ...(options.args ?? []), 'gunicorn_app:app'], {
+  const env = { PATH: '/usr/bin:/bin', PYTHONDONTWRITEBYTECODE: '1', ...options.env };
+  const app = options.app ?? 'gunicorn_app:app';
+  const master = spawn('/usr/bin/gunicorn', [...args, ...(options.args ?? []), app], {
     stdio: 'inherit',
     env,
   });
@@ -57,7 +63,7 @@ export async function startGunicorn(options: GunicornOptions = {}): Promise<Guni
     async () => {
       if (!existsSync(pidFile)) throw new Error('no pid file yet');
       if (!(await readFile(logFile, 'utf8')).includes('Booting worker')) throw new Error('no worker yet');
-      await fetch(`${url}/fast`, { headers: { connection: 'close' } });
+      await fetch(`${url}${options.firstPath ?? '/fast'}`, { headers: { connection: 'close' } });
     },
     { timeout: 20_000, interval: 50 },
   );

@@ -20,8 +20,16 @@ const SETTINGS = {
   fsync: 'off',
 };
 
+/** A real PostgreSQL 15 on loopback. */
+export interface Postgres15 {
+  url: string;
+  /** Sends the postmaster a signal; after SIGSTOP nobody new is let in, and nobody is refused. */
+  signal(name: NodeJS.Signals): void;
+  stop(): Promise<void>;
+}
+
 /** Starts Debian's PostgreSQL 15 on a cluster of its own. */
-export async function startPostgres15(): Promise<{ url: string; stop(): Promise<void> }> {
+export async function startPostgres15(): Promise<Postgres15> {
   const dir = await mkdtemp(join(tmpdir(), 'latency-bot-postgres-15-'));
   const data = join(dir, 'data');
   const user = await unprivilegedUser();
@@ -38,7 +46,9 @@ export async function startPostgres15(): Promise<{ url: string; stop(): Promise<
   await vi.waitFor(() => answers(url), { timeout: 20_000, interval: 100 });
   return {
     url,
+    signal: (name) => void server.kill(name),
     async stop() {
+      server.kill('SIGCONT'); // a stopped process would not hear the next signal
       server.kill('SIGINT');
       await exited;
       await rm(dir, { recursive: true, force: true });
