@@ -92,7 +92,8 @@ export function openPostgres(config: PostgresConfig, log?: Log): PostgresTarget 
       .catch((error: unknown) => {
         if (error instanceof BotError) throw error;
         // Only the wait for a free connection of the budget ends with the bare reason of the signal.
-        throw new BotError('target-timeout', 'no time was left to ask PostgreSQL', { cause: error });
+        const words = 'PostgreSQL kept both connections of the probes waiting until the time was up';
+        throw new BotError('target-timeout', words, { cause: error });
       });
   }
 
