@@ -4,6 +4,7 @@ import pg from 'pg';
 import { openLogFile } from '../api/log-file.ts';
 import { onParentGone } from '../parent.ts';
 import { CELERY_VARIABLE, type CeleryConfig, type CeleryMessage } from './config.ts';
+import { keptSession } from './kept-session.ts';
 import { CELERY_QUEUE, readMessage } from './message.ts';
 import { processPayment, reconcileInBatches, reconcilePayments } from './tasks.ts';
 
@@ -17,21 +18,6 @@ const RETRY_MS = 500;
 const BATCH_PAUSE_MS = 50;
 const log = openLogFile(config.logFile);
 let inBatches = false;
-
-/** A connection that is opened when it is needed and again after it was lost. */
-function persistent(name: string): (use: (client: pg.Client) => Promise<void>) => Promise<void> {
-  let connected: pg.Client | null = null;
-  return async (use) => {
-    if (!connected) {
-      const client = await connect(name);
-      client.once('end', () => {
-        if (connected === client) connected = null;
-      });
-      connected = client;
-    }
-    await use(connected);
-  };
-}
 
 async function connect(name: string): Promise<pg.Client> {
   const client = new pg.Client({
@@ -53,7 +39,7 @@ async function attempt(task: () => Promise<void>): Promise<void> {
 
 /** One process of the pool: takes one task after the other off the broker. */
 async function consume(url: string): Promise<void> {
-  const database = persistent('process_payment');
+  const database = keptSession(() => connect('process_payment'));
   const broker = new Redis(url, {
     connectionName: 'celery',
     maxRetriesPerRequest: null,
