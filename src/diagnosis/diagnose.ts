@@ -27,7 +27,7 @@ export function diagnose({ service, outcomes }: DiagnoseInput): Diagnosis {
   return {
     verdict,
     ...severityOf(facts, the.symptoms, found),
-    scope: scopeOf(facts),
+    scope: scopeOf(facts, the.symptoms),
     ledger: the.ledger,
     causes: verdict === 'cause-found' ? judged : [conclusion(verdict, the, judged), ...judged],
   };
@@ -111,19 +111,14 @@ function wellness(facts: Facts): string {
     : `p95 is ${duration(overall.p95Ms)} with an objective of ${duration(report.objectiveMs)} over ${requests}${errors}`;
 }
 
-function scopeOf(facts: Facts): Scope {
+function scopeOf(facts: Facts, { queueMs }: Symptoms): Scope {
   const report = facts.reports['api-latency'];
-  if (!report) return { p50Ms: null, p95Ms: null, p99Ms: null, errorRate: null, rps: null, byView: {} };
-  return { ...latencyOf(report.overall), byView: mapValues(report.byView, latencyOf) };
+  if (!report)
+    return { p50Ms: null, p95Ms: null, p99Ms: null, errorRate: null, rps: null, queueMs, byView: {} };
+  return { ...latencyOf(report.overall), queueMs, byView: mapValues(report.byView, latencyOf) };
 }
 
-function latencyOf({
-  p50Ms,
-  p95Ms,
-  p99Ms,
-  rps,
-  errorRate,
-}: (Scope & { rps: number }) | Scope['byView'][string]) {
+function latencyOf({ p50Ms, p95Ms, p99Ms, rps, errorRate }: Scope['byView'][string]) {
   return { p50Ms, p95Ms, p99Ms, rps, errorRate };
 }
 

@@ -23,6 +23,8 @@ export const Ledger = z.object({
   /** How far the two ways of counting agree: requests in flight from completed requests, and from sampled states. */
   fromCompletions: z.number().nullable(),
   fromStates: z.number().nullable(),
+  /** Whose states were sampled: busy workers, or busy sessions of the database. */
+  statesOf: z.enum(['workers', 'database']).nullable(),
 });
 export type Ledger = z.infer<typeof Ledger>;
 
@@ -38,6 +40,8 @@ export type ViewLatency = z.infer<typeof ViewLatency>;
 /** Latency of the API in the window; null where nothing was measured. */
 export const Scope = ViewLatency.extend({
   rps: z.number().nullable(),
+  /** Average wait of a request before a worker takes it, which the latencies do not contain; null when not seen. */
+  queueMs: z.number().nullable(),
   byView: z.record(z.string(), ViewLatency),
 });
 export type Scope = z.infer<typeof Scope>;

@@ -13,6 +13,8 @@ export interface Symptoms {
   /** Latency that decides about the severity, in milliseconds; null when too few requests completed. */
   latencyMs: number | null;
   errorRate: number | null;
+  /** Average wait of a request before a worker takes it, in milliseconds; null when it could not be seen. */
+  queueMs: number | null;
   /** How long the longest request has been stuck in the database, in milliseconds. */
   stuckMs: number;
 }
@@ -33,6 +35,10 @@ export function symptomsOf(facts: Facts): Symptoms {
   const errorRate = overall?.errorRate ?? null;
   if ((errorRate ?? 0) > facts.service.thresholds.unhealthyErrorRatio)
     complaints.push(`${percent(errorRate ?? 0)} of the requests fail`);
+  const queueMs = queueWaitMs(facts);
+  if (queueMs !== null && queueMs > objectiveMs) {
+    complaints.push(`requests wait ${duration(queueMs)} on average before a worker takes them`);
+  }
   const stuck = stuckSessions(facts, p95Ms === null);
   if (stuck.length > 0) {
     const longest = duration(Math.max(...stuck));
@@ -40,12 +46,14 @@ export function symptomsOf(facts: Facts): Symptoms {
       `${count(stuck.length, 'request hangs', 'requests hang')} in the database, the longest for ${longest}`,
     );
   }
+  const latency = p95Ms ?? overall?.meanMs ?? null;
   return {
     // An API that completes nothing may be idle or hang as a whole; that it is well cannot be said.
     measured: (overall?.completed ?? 0) > 0,
     complaints,
-    latencyMs: p95Ms ?? overall?.meanMs ?? null,
+    latencyMs: latency === null ? null : latency + (queueMs ?? 0),
     errorRate,
+    queueMs,
     stuckMs: Math.max(0, ...stuck),
   };
 }
@@ -54,6 +62,15 @@ export function symptomsOf(facts: Facts): Symptoms {
 function isSlow(p95Ms: number, between: [number, number | null] | null, objectiveMs: number): boolean {
   const certain = (between?.[0] ?? p95Ms) >= objectiveMs && p95Ms > objectiveMs;
   return certain || p95Ms > 2 * objectiveMs;
+}
+
+/** The metrics of the API begin when a worker takes the request. Little's law: connections in the queue over their rate. */
+function queueWaitMs({ reports }: Facts): number | null {
+  const waiting = reports['gunicorn-workers']?.backlog?.average;
+  const rps = reports['api-latency']?.overall.rps ?? 0;
+  if (waiting === undefined) return null;
+  if (waiting === 0) return 0;
+  return rps > 0 ? (waiting / rps) * 1_000 : null;
 }
 
 /** Ages in milliseconds of the application's sessions that wait for a lock or run for too long. */

@@ -32,9 +32,9 @@ export async function judgeRecovery(
 
 /** Health has to be seen: what could not be looked at, or was not measured, proves no recovery. */
 function isHealthSeen(diagnosis: Diagnosis, causeId: string, service: NamedService): boolean {
-  const { p95Ms, errorRate } = diagnosis.scope;
+  const { p95Ms, errorRate, queueMs } = diagnosis.scope;
   const causeIsGone = diagnosis.causes.some(({ id, status }) => id === causeId && status === 'ruled-out');
-  const isQuick = p95Ms !== null && p95Ms <= service.thresholds.baselineP95Ms;
+  const isQuick = p95Ms !== null && p95Ms + (queueMs ?? 0) <= service.thresholds.baselineP95Ms;
   // Requests that fail at once are quick too.
   return causeIsGone && isQuick && (errorRate ?? 0) <= service.thresholds.unhealthyErrorRatio;
 }

@@ -82,7 +82,7 @@ function seen(
   cause: 'found' | 'ruled-out' | 'could-not-look',
   errorRate: number | null = 0,
 ): Diagnosis {
-  const latency = { p50Ms: null, p95Ms, p99Ms: null, rps: 10, errorRate, byView: {} };
+  const latency = { p50Ms: null, p95Ms, p99Ms: null, rps: 10, queueMs: 0, errorRate, byView: {} };
   const found = {
     evidence: [],
     against: [],
@@ -94,7 +94,14 @@ function seen(
   };
   return {
     ...{ verdict: 'no-cause-proven', severity: 'none', severityReason: '', scope: latency },
-    ledger: { totalInFlight: 0, entries: [], blind: [], fromCompletions: null, fromStates: null },
+    ledger: {
+      totalInFlight: 0,
+      entries: [],
+      blind: [],
+      fromCompletions: null,
+      fromStates: null,
+      statesOf: null,
+    },
     causes: [
       { ...found, id: 'lock-idle-in-tx', status: cause },
       { ...found, id: 'long-running-query', status: 'found' },

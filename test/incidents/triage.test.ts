@@ -174,6 +174,7 @@ const Json = z.strictObject({
     p99Ms: z.number().nullable(),
     errorRate: z.number().nullable(),
     rps: z.number().nullable(),
+    queueMs: z.number().nullable(),
     byView: z.record(z.string(), z.unknown()),
   }),
   ledger: z.array(z.strictObject({ place: z.string(), inFlight: z.number() })),

@@ -38,8 +38,8 @@ function seen(causes: Cause[], offers: Offer[] = [], values: Partial<Seen> = {})
     verdict: named ? 'cause-found' : 'healthy',
     severity: named ? 'P2' : 'none',
     severityReason: '',
-    scope: { p50Ms: 1, p95Ms: 900, p99Ms: 1, rps: 30, errorRate: 0, byView: {} },
-    ledger: { totalInFlight: 9, entries: [], blind: [], fromCompletions: 9, fromStates: 9 },
+    scope: { p50Ms: 1, p95Ms: 900, p99Ms: 1, rps: 30, errorRate: 0, queueMs: 0, byView: {} },
+    ledger: { totalInFlight: 9, entries: [], blind: [], fromCompletions: 9, fromStates: 9, statesOf: null },
     causes,
   };
   const top = causes.find(({ status }) => status === 'found');
