@@ -118,6 +118,18 @@ export const THRESHOLDS = {
     words: 'Executions of one lookup per request from which it is N+1.',
     source: 'a page of 50 rows gives 50; hand-written views stay below ten',
   },
+  lookupMs: {
+    default: 5,
+    unit: 'ms',
+    words: 'Mean of a lookup from which it is not only sent too often, but slow by itself.',
+    source: 'a lookup by an indexed key takes well below 1 ms',
+  },
+  recentChangeMs: {
+    default: 3_600_000,
+    unit: 'ms',
+    words: 'Statistics gathered within this time may have changed a plan.',
+    source: 'an incident is looked at within the hour in which it began',
+  },
   regressionFactor: {
     default: 5,
     unit: 'factor',

@@ -25,20 +25,22 @@ export function buildLedger(facts: Facts): Ledger {
   const inside = () =>
     sum([...places].map(([place, seen]) => (place === 'worker-queue' ? 0 : amountOf(seen))));
   const fromCompletions = facts.reports['api-latency']?.inFlight ?? null;
+  const inDatabase = isDatabaseSeen(facts) ? inside() : null;
   const sampled = busyWorkers(facts);
-  // A worker holds one request at a time, so busy workers count exactly. Without them: requests that hang do not
+  // A sync worker holds one request at a time, so busy workers count exactly. Without them: requests that hang do not
   // complete, and requests outside the database show no state, so the larger count misses less.
-  const held = Math.max(sampled ?? fromCompletions ?? 0, inside());
+  const held = Math.max(sampled?.average ?? fromCompletions ?? 0, inside());
+  const certain = sampled?.exact ? held : Math.max(Math.min(held, fromCompletions ?? 0), inside());
   const rest = () => Math.max(0, held - inside());
   places.set('app-cpu', capped(appCpu(facts), rest()));
   places.set('redis', redisWait(facts, rest()));
 
-  const states = sampled ?? (isDatabaseSeen(facts) ? inside() : null);
   const left = rest();
-  const outside = outsideOf(facts, sampled, places);
+  const sure = Math.max(0, certain - inside());
+  const outside = outsideOf(facts, places, sampled !== null, left - sure > sure);
   if ('blind' in outside) add(places, 'unknown', left);
-  places.set('outside', 'blind' in outside ? outside : { inFlight: left });
-  add(places, 'unknown', 0);
+  else add(places, 'unknown', left - sure);
+  places.set('outside', 'blind' in outside ? outside : { inFlight: sure });
 
   const seen = [...places].flatMap(([place, sight]) =>
     'inFlight' in sight ? [{ place, inFlight: sight.inFlight }] : [],
@@ -53,7 +55,8 @@ export function buildLedger(facts: Facts): Ledger {
       return sight && 'blind' in sight ? [{ place, reason: sight.blind }] : [];
     }),
     fromCompletions,
-    fromStates: states,
+    fromStates: sampled?.average ?? inDatabase,
+    statesOf: sampled ? 'workers' : inDatabase === null ? null : 'database',
   };
 }
 
@@ -62,17 +65,29 @@ export function inFlightAt(ledger: Ledger, ...places: readonly Place[]): number 
   return sum(ledger.entries.filter(({ place }) => places.includes(place)).map(({ inFlight }) => inFlight));
 }
 
+/**
+ * Requests at a place together with those that wait for a worker meanwhile: whatever holds the workers holds up the
+ * queue before them, in the same measure.
+ */
+export function withQueue(inFlight: number, ledger: Ledger): number {
+  const held = ledger.totalInFlight - inFlightAt(ledger, 'worker-queue');
+  return held > 0 ? (inFlight / held) * ledger.totalInFlight : inFlight;
+}
+
 function isDatabaseSeen({ reports }: Facts): boolean {
   return reports['active-queries'] !== undefined || reports['lock-tree'] !== undefined;
 }
 
 /** Only what was looked at and found nowhere else is outside. What is not configured is taken as not there. */
-function outsideOf(facts: Facts, sampled: number | null, places: ReadonlyMap<Place, Sighting>): Sighting {
-  if (sampled === null) {
+function outsideOf(
+  facts: Facts,
+  places: ReadonlyMap<Place, Sighting>,
+  sampled: boolean,
+  mostlyUnsure: boolean,
+): Sighting {
+  if (!sampled) {
     const { reason } = facts.missing('gunicorn-workers');
-    return {
-      blind: facts.reports['gunicorn-workers'] ? 'busy workers cannot be told from idle ones' : reason,
-    };
+    return { blind: facts.reports['gunicorn-workers'] ? UNTOLD : reason };
   }
   if (!facts.reports['active-queries']) return { blind: facts.missing('active-queries').reason };
   for (const [place, probe] of [
@@ -82,8 +97,10 @@ function outsideOf(facts: Facts, sampled: number | null, places: ReadonlyMap<Pla
     const sight = places.get(place);
     if (sight && 'blind' in sight && facts.missing(probe).status === 'failed') return sight;
   }
-  return { inFlight: 0 };
+  return mostlyUnsure ? { blind: UNTOLD } : { inFlight: 0 };
 }
+
+const UNTOLD = 'busy workers cannot be told from idle ones';
 
 function capped(sight: Sighting, most: number): Sighting {
   return 'inFlight' in sight ? { inFlight: Math.min(most, sight.inFlight) } : sight;

@@ -82,9 +82,11 @@ function scopeOf(statement: Tree): Scope {
     childOf(statement, 'whereClause'),
     ...joins.map((node) => childOf(childOf(node, 'JoinExpr'), 'quals')),
   ].flatMap(conjuncts);
+  const tables = [...(target ? tableOf({ RangeVar: target }) : []), ...joins.flatMap(tableOf)];
+  const inner = new Set(tables.map(({ alias }) => alias));
   return {
-    tables: [...(target ? tableOf({ RangeVar: target }) : []), ...joins.flatMap(tableOf)],
-    columns: conditions.flatMap(usesOf),
+    tables,
+    columns: conditions.flatMap((condition) => usesOf(condition, inner)),
     order: orderOf(listOf(statement, 'sortClause')),
     limited: childOf(statement, 'limitCount') !== undefined,
   };
@@ -97,7 +99,8 @@ function conjuncts(condition: Tree | undefined): Tree[] {
   return both?.boolop === 'AND_EXPR' ? listOf(both, 'args').flatMap(conjuncts) : [condition];
 }
 
-function usesOf(condition: Tree): Scope['columns'] {
+/** `inner`: the aliases of this level; a column of another one is, while this level runs, a value like any other. */
+function usesOf(condition: Tree, inner: ReadonlySet<string>): Scope['columns'] {
   const test = childOf(condition, 'NullTest');
   if (test?.nulltesttype === 'IS_NULL') return named(childOf(test, 'arg'), 'equal');
   const expression = childOf(condition, 'A_Expr');
@@ -110,6 +113,10 @@ function usesOf(condition: Tree): Scope['columns'] {
   const [leftColumn] = columnsIn(left);
   const [rightColumn] = columnsIn(right);
   if (leftColumn && rightColumn) {
+    const isOuter = ({ qualifier }: { qualifier: string | null }) =>
+      qualifier !== null && !inner.has(qualifier);
+    if (use === 'equal' && isOuter(rightColumn)) return named(left, 'equal');
+    if (use === 'equal' && isOuter(leftColumn)) return named(right as Tree, 'equal');
     return use === 'equal' ? [...named(left, 'join'), ...named(right as Tree, 'join')] : [];
   }
   const side = leftColumn ? left : (right as Tree);

@@ -304,7 +304,9 @@ describe('a long-running query', () => {
       'lock-tree': tree,
     });
     expect(cause(diagnosis, 'long-running-query')).toMatchObject({
-      status: 'found',
+      ...{ status: 'found', consequenceOf: 'lock-active-writer', mitigations: [] },
+    });
+    expect(cause(diagnosis, 'lock-active-writer')).toMatchObject({
       mitigations: [{ kind: 'cancel-query', dryRun: { freed: 1 } }],
     });
   });

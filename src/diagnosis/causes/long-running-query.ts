@@ -1,8 +1,19 @@
 import type { ActiveQueriesReport } from '../../probes/active-queries.ts';
-import { type Case, type CauseRule, confidence, ruledOut, shareOf } from '../cause-rule.ts';
+import {
+  apiComplains,
+  type Case,
+  type CauseRule,
+  confidence,
+  nobodySuffers,
+  ruledOut,
+  shareOf,
+} from '../cause-rule.ts';
 import type { Evidence } from '../diagnosis.ts';
-import { lockWaitByRoot } from '../ledger.ts';
+import { indexMisses } from '../index-misses.ts';
+import { inFlightAt, lockWaitByRoot, withQueue } from '../ledger.ts';
+import { neglectedTables } from '../neglected-tables.ts';
 import { offerSignal, proposalsOf, withheldOf } from '../proposals.ts';
+import { statementLoads } from '../statements.ts';
 import { count, decimal, duration, percent, sessionName } from '../words.ts';
 
 const MAX_OFFERS = 3;
@@ -42,10 +53,10 @@ export const longRunningQuery: CauseRule = {
     ],
   },
   needs: ['active-queries'],
-  explainedBy: [],
+  explainedBy: ['missing-index', 'plan-regression', 'stale-stats-bloat', 'sort-spill', 'lock-active-writer'],
 
   judge(the) {
-    const { facts, symptoms } = the;
+    const { facts } = the;
     const report = facts.reports['active-queries'];
     const groups = groupsOf(the);
     const totalActive = report?.totalActive ?? 0;
@@ -57,14 +68,14 @@ export const longRunningQuery: CauseRule = {
     const [worst] = guilty;
     if (!worst) return notLong(the, groups);
     const [oldest] = worst.sessions;
-    if (!oldest || (symptoms.measured && symptoms.complaints.length === 0)) {
+    if (!oldest || nobodySuffers(the)) {
       return ruledOut(
         'a statement runs for long, but the API does not suffer from it',
         evidenceOf(worst, totalActive),
       );
     }
     const inFlight = guilty.reduce((sum, group) => sum + explained(group, the), 0);
-    const share = shareOf(inFlight, the.ledger);
+    const share = shareOf(withQueue(inFlight, the.ledger), the.ledger);
     const sessions = guilty.flatMap((group) => group.sessions);
     const offers = sessions
       .slice(0, MAX_OFFERS)
@@ -73,10 +84,11 @@ export const longRunningQuery: CauseRule = {
       status: 'found',
       share,
       // The age and the share come from one probe; a slow API, as its own metrics tell, is the second source.
-      confidence: confidence(symptoms.measured && symptoms.complaints.length > 0),
+      confidence: confidence(apiComplains(the)),
       summary: summaryOf(oldest, worst, totalActive, share),
       evidence: guilty.slice(0, 3).flatMap((group) => evidenceOf(group, totalActive)),
       against: [],
+      independent: !hasReason(the, worst),
       mitigations: proposalsOf(offers),
       advice: [...withheldOf(offers), ...ADVICE],
     };
@@ -87,6 +99,18 @@ const ADVICE = [
   'Cancelling sends the client error 57014 and rolls its transaction back; watch whether the application tries again.',
   'A statement_timeout for the role keeps the next one short until the query has its index or its plan.',
 ];
+
+/** Whether another cause may say why it takes so long, or what it does to the others: that is then the root. */
+function hasReason(the: Case, { sessions, blocked }: Group): boolean {
+  const pids = new Set(sessions.map(({ pid }) => pid));
+  const loads = [...indexMisses(the), ...neglectedTables(the)].map(({ load }) => load);
+  const spills = statementLoads(the).filter(
+    ({ finished, plan }) =>
+      finished.some(({ tempBlksWritten }) => tempBlksWritten > 0) ||
+      plan?.problems.some(({ rule }) => rule === 'sort-spill'),
+  );
+  return blocked > 0 || [...loads, ...spills].some(({ running }) => running.some(({ pid }) => pids.has(pid)));
+}
 
 function notLong({ facts }: Case, groups: readonly Group[]) {
   const report = facts.reports['active-queries'];
@@ -118,6 +142,8 @@ function groupsOf({ facts }: Case): Group[] {
       !session.replication &&
       session.state === 'active' &&
       session.waitEventType !== 'Lock' &&
+      // A download over a slow line waits for its client, and takes nothing from anybody.
+      session.waitEventType !== 'Client' &&
       !waiters.has(session.pid) &&
       ((session.queryAgeMs ?? 0) >= longQueryMs || dominates(session, facts.reports['active-queries'])),
   );
@@ -152,9 +178,7 @@ function explained(group: Group, { facts, ledger }: Case): number {
     .filter((session) => facts.isApplication(session.role))
     .reduce((sum, session) => sum + Math.min(1, session.averageActive), 0);
   const totalActive = facts.reports['active-queries']?.totalActive ?? 0;
-  const working = ledger.entries
-    .filter(({ place }) => place === 'db-cpu' || place === 'db-io')
-    .reduce((sum, entry) => sum + entry.inFlight, 0);
+  const working = inFlightAt(ledger, 'db-cpu', 'db-io');
   const taken = totalActive > 0 ? (group.averageActive / totalActive) * working : 0;
   return Math.max(own, taken) + behindLocks;
 }
