@@ -11,18 +11,29 @@ import { ioSaturation } from './io-saturation.ts';
 import { lockIdleInTx } from './lock-idle-in-tx.ts';
 import { longRunningQuery } from './long-running-query.ts';
 import { memorySwapOom } from './memory-swap-oom.ts';
+import { missingIndex } from './missing-index.ts';
+import { nPlusOne } from './n-plus-one.ts';
 import { network } from './network.ts';
+import { planRegression } from './plan-regression.ts';
 import { redisForkAofStall } from './redis-fork-aof-stall.ts';
 import { redisMemoryEviction } from './redis-memory-eviction.ts';
 import { redisSlowCommand } from './redis-slow-command.ts';
 import { redisUnreachable } from './redis-unreachable.ts';
 import { replicationBackupLoad } from './replication-backup-load.ts';
+import { sortSpill } from './sort-spill.ts';
+import { staleStatsBloat } from './stale-stats-bloat.ts';
+import { trafficSpike } from './traffic-spike.ts';
 import { wraparoundVacuum } from './wraparound-vacuum.ts';
 
 /** Every cause the bot can prove or rule out. A new cause is one file and one line here. */
 export const CAUSES: readonly CauseRule[] = [
   longRunningQuery,
   lockIdleInTx,
+  missingIndex,
+  nPlusOne,
+  planRegression,
+  staleStatsBloat,
+  sortSpill,
   connectionExhaustion,
   ioSaturation,
   checkpointStorm,
@@ -37,6 +48,7 @@ export const CAUSES: readonly CauseRule[] = [
   cpuSaturationDb,
   cpuSteal,
   memorySwapOom,
+  trafficSpike,
   downstreamApiSlow,
   diskFull,
   network,
