@@ -63,6 +63,14 @@ test('the most selective of the equal columns comes first', async () => {
   ]);
 });
 
+test('the page of a correlated subquery is found by the column that leads to the outer row', async () => {
+  const outer = 'agency_id = $1 and id in (select 1)';
+  const sub = `exists (select 1 from accounts x where x.account_id = (payments.id) order by x.created_at desc limit 1)`;
+  const shape = await statementShape(`select 1 from payments where ${sub} and ${outer}`);
+  const found = shape && indexCandidate(shape, table());
+  expect(found?.columns.map(({ name }) => name)).toEqual(['account_id', 'created_at']);
+});
+
 test('names are quoted exactly, and short enough for Django', async () => {
   const found = await candidate('"Due Date" = $1');
   expect(found?.create).toMatch(

@@ -37,6 +37,14 @@ test('looks into both sides of a union and into subqueries, and leaves the names
   ]);
 });
 
+test('a column of an outer level is a value to the inner one', async () => {
+  const shape = await statementShape(
+    'select a.id, (select u0.at from payments u0 where u0.account_id = (a.id) order by u0.at desc limit 1) from accounts a',
+  );
+  const inner = shape?.scopes.find(({ tables }) => tables.some(({ name }) => name === 'payments'));
+  expect(inner?.columns).toEqual([{ qualifier: 'u0', column: 'account_id', use: 'equal' }]);
+});
+
 test.each([
   ['update t set a = $1 where b = $2', 'update'],
   ['delete from t where b = $1', 'delete'],
