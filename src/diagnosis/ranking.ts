@@ -15,18 +15,16 @@ const STATUS_ORDER = { found: 0, 'could-not-look': 1, 'ruled-out': 2 };
  * of request time they explain times how sure that is; then what nobody could look at, then what is ruled out.
  */
 export function rankCauses(judged: readonly Judged[]): Cause[] {
-  const found = judged.filter(({ verdict }) => verdict.status === 'found');
+  const explainers = explainersOf(judged.filter(({ verdict }) => verdict.status === 'found'));
   const hardStops = new Set(judged.flatMap(({ rule }) => (rule.hardStop ? [rule.id] : [])));
   return judged
     .map(({ rule, verdict }): Cause => {
-      const { independent, ...said } = verdict;
-      const explaining = independent
-        ? undefined
-        : strongest(found.filter((other) => mayExplain(other, rule)));
-      return said.status === 'found' && explaining
-        ? // Acting on a consequence leaves the cause in place.
-          { id: rule.id, ...said, mitigations: [], consequenceOf: explaining.rule.id }
-        : { id: rule.id, ...said };
+      const { independent: _only, ...said } = verdict;
+      const consequenceOf = explainers.get(rule.id);
+      return consequenceOf === undefined
+        ? { id: rule.id, ...said }
+        : // Acting on a consequence leaves the cause in place.
+          { id: rule.id, ...said, mitigations: [], consequenceOf };
     })
     .sort(
       (a, b) =>
@@ -39,14 +37,31 @@ export function rankCauses(judged: readonly Judged[]): Cause[] {
     );
 }
 
-function mayExplain(other: Judged, rule: Judged['rule']): boolean {
-  return rule.explainedBy.includes(other.rule.id) && (other.verdict.confidence ?? 0) >= LIKELY;
+/**
+ * The cause that explains each consequence. Two that may explain each other do not both go: the weaker one is the
+ * consequence, so that a root always stays.
+ */
+function explainersOf(found: readonly Judged[]): Map<string, string> {
+  const explainers = new Map<string, string>();
+  const leadsTo = (id: string, goal: string): boolean => {
+    const next = explainers.get(id);
+    return id === goal || (next !== undefined && leadsTo(next, goal));
+  };
+  const strongestFirst = [...found].sort(
+    (a, b) => weight(b.verdict) - weight(a.verdict) || a.rule.id.localeCompare(b.rule.id),
+  );
+  for (const { rule, verdict } of strongestFirst.toReversed()) {
+    if (verdict.independent) continue;
+    const explaining = strongestFirst.find(
+      (other) => mayExplain(other, rule) && !leadsTo(other.rule.id, rule.id),
+    );
+    if (explaining) explainers.set(rule.id, explaining.rule.id);
+  }
+  return explainers;
 }
 
-function strongest(judged: readonly Judged[]): Judged | undefined {
-  return [...judged].sort(
-    (a, b) => weight(b.verdict) - weight(a.verdict) || a.rule.id.localeCompare(b.rule.id),
-  )[0];
+function mayExplain(other: Judged, rule: Judged['rule']): boolean {
+  return rule.explainedBy.includes(other.rule.id) && (other.verdict.confidence ?? 0) >= LIKELY;
 }
 
 function weight({ share, confidence }: Pick<Cause, 'share' | 'confidence'>): number {

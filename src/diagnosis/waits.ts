@@ -1,5 +1,6 @@
 import type { ActiveQueriesReport } from '../probes/active-queries.ts';
 import type { Facts } from './facts.ts';
+import { isRequest } from './places.ts';
 
 type Activity = ActiveQueriesReport['activity'][number];
 
@@ -48,6 +49,7 @@ export function requestsWaiting(facts: Facts, are: (row: Activity) => boolean): 
   if (!report) return 0;
   const rows = report.activity.filter(({ role }) => facts.isApplication(role));
   const all = rows.reduce((sum, row) => sum + row.averageActive, 0);
-  const some = rows.filter(are).reduce((sum, row) => sum + row.averageActive, 0);
+  const requests = rows.filter((row) => isRequest(facts, row));
+  const some = requests.filter(are).reduce((sum, row) => sum + row.averageActive, 0);
   return all > 0 ? (some / all) * report.applicationActive : 0;
 }
