@@ -4,61 +4,61 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
+import { stringify } from 'yaml';
 import { freePort } from '../../src/embedded-postgres/embedded-postgres.ts';
 
-/** Debian's Prometheus on loopback, which scrapes Debian's node_exporter every second. */
+/** A real Prometheus on loopback that scrapes what it is given. */
 export interface PrometheusServer {
   url: string;
-  /** Label matchers of the one machine that is scraped. */
-  nodeSelector: string;
-  /** Signals node_exporter. */
-  signalNode(name: NodeJS.Signals): void;
+  /** The value of the first series of an instant query; null without one. */
+  ask(query: string): Promise<number | null>;
+  signal(name: NodeJS.Signals): void;
   stop(): Promise<void>;
 }
 
-export async function startPrometheus(): Promise<PrometheusServer> {
+/** Far below the 15 s of a real one: a test cannot wait for its fourth scrape. */
+const SCRAPE_EVERY = '500ms';
+
+/** Starts Debian's Prometheus; `jobs` are the ports on loopback whose /metrics it scrapes, by the name of the job. */
+export async function startPrometheus(jobs: Record<string, number>): Promise<PrometheusServer> {
   const dir = await mkdtemp(join(tmpdir(), 'latency-bot-prometheus-'));
-  const [port, nodePort] = [await freePort(), await freePort()];
   const config = join(dir, 'prometheus.yml');
-  await writeFile(
-    config,
-    [
-      'global: { scrape_interval: 1s, scrape_timeout: 900ms }',
-      'scrape_configs:',
-      '  - job_name: node',
-      `    static_configs: [{ targets: ['127.0.0.1:${nodePort}'] }]`,
-      '',
-    ].join('\n'),
-  );
-  const start = (program: string, args: string[]) => {
-    const child = spawn(program, args, { stdio: 'ignore' });
-    return { child, exited: once(child, 'exit') };
+  const scrapes = Object.entries(jobs).map(([name, port]) => ({
+    job_name: name,
+    static_configs: [{ targets: [`127.0.0.1:${port}`] }],
+  }));
+  const global = { scrape_interval: SCRAPE_EVERY, scrape_timeout: SCRAPE_EVERY };
+  await writeFile(config, stringify({ global, scrape_configs: scrapes }));
+  const address = `127.0.0.1:${await freePort()}`;
+  const flags = {
+    'config.file': config,
+    'storage.tsdb.path': join(dir, 'data'),
+    'web.listen-address': address,
+    'log.level': 'error',
   };
-  const node = start('/usr/bin/prometheus-node-exporter', [`--web.listen-address=127.0.0.1:${nodePort}`]);
-  const server = start('/usr/bin/prometheus', [
-    `--config.file=${config}`,
-    `--storage.tsdb.path=${join(dir, 'data')}`,
-    `--web.listen-address=127.0.0.1:${port}`,
-  ]);
-  const url = `http://127.0.0.1:${port}`;
-  const nodeSelector = `job="node",instance="127.0.0.1:${nodePort}"`;
-  await vi.waitFor(
-    async () => {
-      const ready = await fetch(`${url}/-/ready`);
-      if (ready.status !== 200) throw new Error(`not ready: ${ready.status}`);
-    },
-    { timeout: 20_000, interval: 50 },
-  );
+  const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+  const server = spawn('prometheus', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const exited = once(server, 'exit');
+  const url = `http://${address}`;
+  const ask = async (query: string) => {
+    const answer = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query })}`);
+    const { data } = (await answer.json()) as { data: { result: { value: [number, string] }[] } };
+    const value = data.result[0]?.value[1];
+    return value === undefined ? null : Number(value);
+  };
+  const ready = async () => {
+    if (server.exitCode !== null) throw new Error(`prometheus ended with ${server.exitCode}`);
+    if (!(await fetch(`${url}/-/ready`)).ok) throw new Error('prometheus is not ready');
+  };
+  await vi.waitFor(ready, { timeout: 20_000, interval: 50 });
   return {
     url,
-    nodeSelector,
-    signalNode: (name) => void node.child.kill(name),
+    ask,
+    signal: (name) => void server.kill(name),
     async stop() {
-      for (const { child } of [node, server]) {
-        child.kill('SIGCONT');
-        child.kill('SIGTERM');
-      }
-      await Promise.all([node.exited, server.exited]);
+      server.kill('SIGCONT'); // a stopped process would not hear the next signal
+      server.kill('SIGTERM');
+      await exited;
       await rm(dir, { recursive: true, force: true });
     },
   };
