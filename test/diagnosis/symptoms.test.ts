@@ -9,7 +9,7 @@ const symptoms = (waiting: number | null) => {
   const backlog = waiting === null ? null : { average: waiting, max: 60, last: 1, samples: [1], limit: 128 };
   const reports = {
     'api-latency': latencyReport({ rps: 20 }),
-    'gunicorn-workers': gunicornReport({ backlog }),
+    'gunicorn-workers': gunicornReport(1, 0, { backlog }),
   };
   return symptomsOf(readFacts(testService(), outcomesOf(reports)));
 };
