@@ -1,3 +1,4 @@
+import { settingOf } from '../targets/targets.ts';
 import type { Lack, ProbeExamination, TargetExamination } from './examination.ts';
 
 /** What `latency-bot doctor --json` prints; fields are only ever added. */
@@ -53,10 +54,13 @@ function targetLines({ title, configured, examined, silent }: TargetExamination)
   return [`  ${title}`, ...lines];
 }
 
-function probeLines({ id, status, step, absent, lacks }: ProbeExamination): string[] {
+function probeLines({ id, status, step, absent, absentOneOf, lacks }: ProbeExamination): string[] {
   const head = `  ${id} (step ${step}): ${STATUS_WORDS[status]}`;
-  if (status === 'not-configured')
-    return [`${head}: it needs ${absent.map((name) => `targets.${name}`).join(', ')}`];
+  if (status === 'not-configured') {
+    const needs = absent.map(settingOf);
+    if (absentOneOf.length > 0) needs.push(absentOneOf.map(settingOf).join(' or '));
+    return [`${head}: it needs ${needs.join(', ')}`];
+  }
   return [head, ...lacks.flatMap(lackLines)];
 }
 

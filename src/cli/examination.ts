@@ -31,6 +31,8 @@ export interface ProbeExamination {
   status: 'works' | 'partly' | 'will-not-work' | 'unknown' | 'not-configured';
   /** Targets that it needs and the configuration does not name. */
   absent: TargetName[];
+  /** Targets of which it needs one, when none of them is named. */
+  absentOneOf: TargetName[];
   lacks: Lack[];
 }
 
@@ -40,17 +42,26 @@ export function judgeProbes(
   targets: readonly TargetExamination[],
 ): ProbeExamination[] {
   return probes.map((probe) => {
-    const absent = probe.needs.filter(
-      (need) => !targets.some(({ id, configured }) => id === need && configured),
-    );
-    const head = { id: probe.id, title: probe.title, step: probe.runbookStep, absent };
-    if (absent.length > 0) return { ...head, status: 'not-configured', lacks: [] };
+    const isThere = (name: TargetName) => targets.some(({ id, configured }) => id === name && configured);
+    const oneOf = [...(probe.needsOneOf ?? [])];
+    const absent = probe.needs.filter((name) => !isThere(name));
+    const absentOneOf = oneOf.some(isThere) ? [] : oneOf;
+    const head = { id: probe.id, title: probe.title, step: probe.runbookStep, absent, absentOneOf };
+    if (absent.length + absentOneOf.length > 0) return { ...head, status: 'not-configured', lacks: [] };
     const lacks = [
-      ...probe.requires.flatMap((id) => lackOf(id, true, targets)),
+      ...requiredLacks(probe, targets),
       ...probe.improvedBy.flatMap((id) => lackOf(id, false, targets)),
     ];
     return { ...head, status: statusOf(lacks), lacks };
   });
+}
+
+/** Where one of several targets is enough, another that lacks something is a gap and no obstacle; an unnamed one neither. */
+function requiredLacks(probe: Probe<unknown>, targets: readonly TargetExamination[]): Lack[] {
+  const isOneOf = (id: RequirementId) => probe.needsOneOf?.some((name) => name === targetOf(id)) ?? false;
+  const asked = probe.requires.filter((id) => !isOneOf(id) || targetsOf(id, targets).length > 0);
+  const isEnough = asked.some((id) => isOneOf(id) && lackOf(id, true, targets).length === 0);
+  return asked.flatMap((id) => lackOf(id, !(isEnough && isOneOf(id)), targets));
 }
 
 /** Whether every probe that is configured can look; what it cannot see besides does not count. */
@@ -82,15 +93,17 @@ function lackOf(id: RequirementId, required: boolean, targets: readonly TargetEx
   return [{ ...base, met: null, words: asked[0]?.silent ?? 'it said nothing about this', remedy: null }];
 }
 
+const targetOf = (id: RequirementId): string => id.slice(0, id.indexOf(':'));
+
 /** `host:` is asked of the machine of the API, or of the database's where that is the only one. */
 function targetsOf(id: RequirementId, targets: readonly TargetExamination[]): TargetExamination[] {
-  const name = id.slice(0, id.indexOf(':'));
+  const name = targetOf(id);
   const of = (wanted: string) => targets.filter((target) => target.id === wanted && target.configured);
   const own = of(name);
   return own.length > 0 || name !== 'host' ? own : of('databaseHost');
 }
 
 function titleOf(id: RequirementId): string {
-  const name = id.slice(0, id.indexOf(':'));
+  const name = targetOf(id);
   return Object.entries(TARGET_TITLES).find(([target]) => target === name)?.[1] ?? name;
 }

@@ -2,10 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { PROBES } from '../probes/index.ts';
-import type { Probe } from '../probes/probe.ts';
+import type { Probe, TargetName } from '../probes/probe.ts';
 import { RUNBOOK_STEPS } from '../runbook/runbook.ts';
 import { REQUIREMENTS, type RequirementId } from '../targets/requirement.ts';
-import { TARGET_TITLES } from '../targets/targets.ts';
+import { settingOf, TARGET_TITLES } from '../targets/targets.ts';
 
 const FILE = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'docs', 'probes.md');
 
@@ -39,14 +39,16 @@ export function probeReference(probes: readonly Probe<unknown>[] = Object.values
   ].join('\n');
 }
 
-function section({ id, title, needs, cost, requires, improvedBy }: Probe<unknown>): string[] {
+function section({ id, title, needs, needsOneOf, cost, requires, improvedBy }: Probe<unknown>): string[] {
+  const target = (name: TargetName) => `${TARGET_TITLES[name]} (\`${settingOf(name)}\`)`;
+  const looksAt = [...needs.map(target), ...(needsOneOf ? [needsOneOf.map(target).join(' or ')] : [])];
   return [
     '',
     `### \`${id}\``,
     '',
     `${title}.`,
     '',
-    `- Looks at: ${needs.map((need) => `${TARGET_TITLES[need]} (\`targets.${need}\`)`).join(', ')}`,
+    `- Looks at: ${looksAt.join(', ')}`,
     `- Costs: ${cost}`,
     `- Requires: ${names(requires) || 'nothing more'}`,
     `- Improved by: ${names(improvedBy) || 'nothing more'}`,

@@ -40,16 +40,23 @@ export const MetricsTarget = z
   })
   .describe('Two scrapes of /metrics, where there is no Prometheus server.');
 
+const Matchers = z
+  .string()
+  .regex(/^[^{}]*$/, 'expected label matchers without braces, such as job="debtflow-api"');
+const OneMachine = Matchers.min(1, 'expected label matchers that select one machine');
+
 export const PrometheusTarget = z
   .strictObject({
     url: Url(['http', 'https'], 'the URL of a Prometheus server').describe(
       'Base URL of the Prometheus server.',
     ),
-    selector: z
-      .string()
-      .regex(/^[^{}]*$/, 'expected label matchers without braces, such as job="debtflow-api"')
-      .default('')
-      .describe('Label matchers that pick this API out of the scraped targets.'),
+    selector: Matchers.default('').describe('Label matchers that pick this API out of the scraped targets.'),
+    nodeSelector: OneMachine.optional().describe(
+      'Label matchers of the node_exporter on the machine of Gunicorn, which is asked where `targets.host` is not set or does not answer.',
+    ),
+    databaseNodeSelector: OneMachine.optional().describe(
+      'The same for the machine of PostgreSQL. Equal to `nodeSelector` when it is the same machine.',
+    ),
     bearerToken: z.string().optional().describe('Sent as Authorization: Bearer.'),
     timeout: duration('2s', 100, 10_000).describe('How long one query may take.'),
   })

@@ -1,7 +1,7 @@
 import type { GunicornLook, GunicornProcess } from '../targets/gunicorn-look.ts';
 import { cpuSharesOf, TICKS_PER_S } from '../targets/proc-stat.ts';
 import type { GunicornFacts, WorkerFacts } from './gunicorn-facts.ts';
-import type { NotSeen } from './host-facts.ts';
+import type { NotSeen } from './not-seen.ts';
 
 const MAX_WORKERS = 32;
 const RECENT_MS = 10 * 60_000;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { NotSeen } from './host-facts.ts';
+import { NotSeen } from './not-seen.ts';
 
 const Worker = z.object({
   pid: z.int(),

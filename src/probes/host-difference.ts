@@ -1,7 +1,8 @@
 import type { MachineLook, Pressure, ResourcePressure } from '../targets/machine-look.ts';
 import { cpuSharesOf, TICKS_PER_S } from '../targets/proc-stat.ts';
 import { cgroupDifference } from './host-cgroup.ts';
-import type { HostDifference, NotSeen } from './host-facts.ts';
+import type { HostDifference } from './host-facts.ts';
+import type { NotSeen } from './not-seen.ts';
 
 const MAX_DISKS = 6;
 const MAX_FILESYSTEMS = 12;
@@ -45,6 +46,12 @@ function unseen(end: MachineLook): NotSeen[] {
   if (!end.pressure)
     miss('pressure', 'the kernel reports none (/proc/pressure)', 'boot the kernel with psi=1');
   if (end.filesystems.length === 0) miss('disk space', 'df named no file system on a disk', null);
+  if (end.interfaces.size === 0)
+    miss(
+      'network interfaces',
+      'no other than loopback was told, so neither bytes nor errors are known',
+      null,
+    );
   if (end.disks.size === 0) miss('disk I/O', '/proc/diskstats names no disk', null);
   return notSeen;
 }
@@ -57,12 +64,13 @@ function grown(begin: Map<string, number>, end: Map<string, number>, name: strin
 
 function networkBetween(begin: MachineLook, end: MachineLook, seconds: number): HostDifference['network'] {
   const of = (name: string) => grown(begin.network, end.network, name);
+  const isSeen = begin.interfaces.size > 0 && end.interfaces.size > 0;
   return {
     tcpInUse: end.tcpInUse,
     listenOverflows: of('TcpExt.ListenOverflows'),
     listenDrops: of('TcpExt.ListenDrops'),
     retransmitRatio: ratio(of('Tcp.RetransSegs'), of('Tcp.OutSegs')),
-    bytesPerS: Math.max(0, sum(end, 'bytes') - sum(begin, 'bytes')) / seconds,
+    bytesPerS: isSeen ? Math.max(0, sum(end, 'bytes') - sum(begin, 'bytes')) / seconds : null,
     errors: Math.max(0, sum(end, 'errors') - sum(begin, 'errors')),
   };
 }

@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { Cgroup } from './host-cgroup.ts';
-
-/** A part that could not be looked at, and what would help. */
-export const NotSeen = z.object({ what: z.string(), reason: z.string(), remedy: z.string().nullable() });
+import { NotSeen } from './not-seen.ts';
 
 const Share = z.number();
 const Stalled = z.object({
-  /** Share of time that at least one task (some) or all of them (full) were stalled: last ten seconds. */
-  someAvg10: Share,
+  /** Share of time that at least one task (some) or all of them (full) were stalled: last ten seconds; null where only totals are known. */
+  someAvg10: Share.nullable(),
   fullAvg10: Share.nullable(),
   /** The same between the two looks. */
   some: Share,
@@ -72,7 +70,8 @@ export const HostDifference = z.object({
     listenOverflows: z.number().nullable(),
     listenDrops: z.number().nullable(),
     retransmitRatio: Share.nullable(),
-    bytesPerS: z.number(),
+    /** Null where no interface but loopback is told; `notSeen` then has "network interfaces", for the errors too. */
+    bytesPerS: z.number().nullable(),
     errors: z.number(),
   }),
   fileHandlesUsedRatio: Share.nullable(),
@@ -85,4 +84,3 @@ export const HostDifference = z.object({
 });
 
 export type HostDifference = z.infer<typeof HostDifference>;
-export type NotSeen = z.infer<typeof NotSeen>;

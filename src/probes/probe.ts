@@ -31,6 +31,8 @@ export interface Probe<Report> {
   runbookStep: number;
   /** Targets without which there is nothing to look at; the probe is then skipped and says so. */
   needs: readonly TargetName[];
+  /** Targets of which one is enough; without any of them it is skipped as well. */
+  needsOneOf?: readonly TargetName[];
   /** What it costs the diagnosed system, in words an operator can check. */
   cost: string;
   /** Without one of these the probe cannot look; `latency-bot doctor` checks them. */

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { BotError } from '../errors.ts';
 import { logTextOf } from '../targets/log-text.ts';
-import { NotSeen } from './host-facts.ts';
 import { logEventsOf } from './log-events.ts';
 import { logSummary } from './log-summary.ts';
+import { NotSeen } from './not-seen.ts';
 import type { Probe } from './probe.ts';
 
 const Count = z.int();

@@ -1,5 +1,5 @@
 import { BotError, userMessageOf } from '../errors.ts';
-import { TARGET_TITLES } from '../targets/targets.ts';
+import { TARGET_TITLES, type Targets } from '../targets/targets.ts';
 import { GRACE_MS, type Probe, type ProbeContext, type ProbeOutcome } from './probe.ts';
 
 /**
@@ -19,9 +19,9 @@ export async function runProbe<Report>(
     startedAt,
     durationMs: Math.round(performance.now() - begin),
   });
-  const absent = probe.needs.filter((name) => !context.targets[name]);
+  const absent = absentWords(probe, context.targets);
   if (absent.length > 0) {
-    const reason = `not configured for this service: ${absent.map((name) => TARGET_TITLES[name]).join(', ')}`;
+    const reason = `not configured for this service: ${absent.join(', ')}`;
     return { ...head(), status: 'skipped', reason, code: 'not-configured' };
   }
   const deadline = AbortSignal.timeout(deadlineMs);
@@ -42,6 +42,12 @@ export async function runProbe<Report>(
     const code = error instanceof BotError ? error.code : 'internal';
     return { ...head(), status: 'failed', reason: userMessageOf(error), code };
   }
+}
+
+function absentWords({ needs, needsOneOf = [] }: Probe<unknown>, targets: Targets): string[] {
+  const absent = needs.filter((name) => !targets[name]).map((name) => TARGET_TITLES[name]);
+  if (needsOneOf.length === 0 || needsOneOf.some((name) => targets[name])) return absent;
+  return [...absent, needsOneOf.map((name) => TARGET_TITLES[name]).join(' or ')];
 }
 
 function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

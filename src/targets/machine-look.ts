@@ -2,9 +2,9 @@ import { BotError } from '../errors.ts';
 import { sectionsOf } from './host-script.ts';
 import { type CpuTicks, cpuTicksOf, type ProcessStat, processStatOf } from './proc-stat.ts';
 
-/** One line of /proc/pressure: shares of 0 to 1 over ten seconds, and microseconds since boot. */
+/** One line of /proc/pressure: shares of 0 to 1 over ten seconds (null: not known), and microseconds since boot. */
 export interface Pressure {
-  avg10: number;
+  avg10: number | null;
   totalUs: number;
 }
 
@@ -156,13 +156,16 @@ function disksOf(text: string): Map<string, DiskCounters> {
       inFlight = 0,
       busyMs = 0,
     ] = numbers.map(Number);
-    if (!/^[\w!-]{1,32}$/.test(name) || /^(?:loop|ram|sr|fd|zram)\d/.test(name) || isPartition(name))
-      continue;
+    if (!isWholeDisk(name)) continue;
     if (reads + writes === 0) continue;
     disks.set(name, { reads, readSectors, readMs, writes, writtenSectors, writeMs, inFlight, busyMs });
   }
   return disks;
 }
+
+/** Whether a name is that of a whole disk that keeps what is written. */
+export const isWholeDisk = (name: string): boolean =>
+  /^[\w!-]{1,32}$/.test(name) && !/^(?:loop|ram|sr|fd|zram)\d/.test(name) && !isPartition(name);
 
 const isPartition = (name: string): boolean =>
   /^(?:[shv]d[a-z]+\d+|xvd[a-z]+\d+|(?:nvme\d+n\d+|mmcblk\d+)p\d+)$/.test(name);

@@ -23,6 +23,7 @@ export const REQUIREMENTS = {
   'host:pressure': 'the kernel reports pressure (/proc/pressure)',
   'host:gunicorn': 'the pid file of Gunicorn names a running master',
   'host:log': 'the log of the API can be read',
+  'nodeExporter:reachable': 'Prometheus has node_exporter of the machines, scraped at least every minute',
 } as const;
 
 export type RequirementId = keyof typeof REQUIREMENTS;

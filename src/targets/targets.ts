@@ -3,6 +3,7 @@ import { type HostTarget, openHost } from './host.ts';
 import type { Log } from './log.ts';
 import { openMetricsEndpoint } from './metrics-endpoint.ts';
 import type { MetricsSource } from './metrics-source.ts';
+import { type NodeExporterTarget, openNodeExporter } from './node-exporter.ts';
 import { openPgBouncer, type PgBouncerTarget } from './pgbouncer.ts';
 import { openPostgres, type PostgresTarget } from './postgres.ts';
 import { openPrometheus } from './prometheus.ts';
@@ -19,6 +20,8 @@ export interface Targets {
   host?: HostTarget;
   /** Where PostgreSQL runs, when that is another machine. */
   databaseHost?: HostTarget;
+  /** The same machines as Prometheus knows them. */
+  nodeExporter?: NodeExporterTarget;
 }
 
 /** What people call a target. */
@@ -29,7 +32,13 @@ export const TARGET_TITLES: Record<keyof Targets, string> = {
   redis: 'Redis',
   host: 'host of the API',
   databaseHost: 'host of the database',
+  nodeExporter: 'node_exporter in Prometheus',
 };
+
+/** Where a target is configured: at its own name, except for this one. */
+export function settingOf(name: keyof Targets): string {
+  return name === 'nodeExporter' ? 'targets.prometheus.nodeSelector' : `targets.${name}`;
+}
 
 export interface OpenTargets extends Targets {
   /** For a process that stays: opens the connections that are kept, and begins the latency history. */
@@ -40,6 +49,7 @@ export interface OpenTargets extends Targets {
 /** Makes the clients of a service; nothing is connected before `start()` or the first use. */
 export function openTargets(service: NamedService, log?: Log): OpenTargets {
   const { postgres, metrics, prometheus, pgbouncer, redis, host, databaseHost } = service.targets;
+  const nodeExporter = prometheus && openNodeExporter(prometheus);
   const clients: Targets = {
     ...(postgres && { postgres: openPostgres(postgres, log) }),
     ...(prometheus
@@ -49,6 +59,7 @@ export function openTargets(service: NamedService, log?: Log): OpenTargets {
     ...(redis && { redis: openRedis(redis, log) }),
     ...(host && { host: openHost(host, log) }),
     ...(databaseHost && { databaseHost: openHost(databaseHost, log, 'database') }),
+    ...(nodeExporter && { nodeExporter }),
   };
   const warm: Warm[] = [];
   return {

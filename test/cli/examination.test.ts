@@ -128,3 +128,45 @@ test('of two hosts the one of the API counts, and the other where it is the only
   expect(status(host('host', false), host('databaseHost', true))).toBe('will-not-work');
   expect(status(host('databaseHost', true))).toBe('works');
 });
+
+describe('a probe for which one of several targets is enough', () => {
+  const HOST = {
+    ...probe({
+      id: 'machines',
+      needs: [],
+      requires: ['host:reachable', 'nodeExporter:reachable'],
+      improvedBy: [],
+    }),
+    needsOneOf: ['host', 'databaseHost', 'nodeExporter'],
+  } satisfies Probe<unknown>;
+  const target = (id: 'host' | 'databaseHost' | 'nodeExporter', met: boolean): TargetExamination => ({
+    ...{ id, title: id, configured: true, silent: null },
+    examined: [
+      { ...examined(id === 'nodeExporter' ? 'nodeExporter:reachable' : 'host:reachable', met), what: 'it' },
+    ],
+  });
+  const judged = (...targets: TargetExamination[]) => judgeProbes([HOST], targets)[0];
+
+  test('works with any of them', () => {
+    for (const id of ['host', 'databaseHost', 'nodeExporter'] as const) {
+      expect(judged(target(id, true))).toMatchObject({ status: 'works', lacks: [], absentOneOf: [] });
+      expect(judged(target(id, false))).toMatchObject({ status: 'will-not-work' });
+    }
+  });
+
+  test('works partly when one of them does not answer', () => {
+    expect(judged(target('host', false), target('nodeExporter', true))).toMatchObject({
+      status: 'partly',
+      lacks: [{ id: 'host:reachable', required: false }],
+    });
+    expect(judged(target('host', false), target('nodeExporter', false))?.status).toBe('will-not-work');
+  });
+
+  test('is not configured without any, and says where each would be', () => {
+    const found = judged();
+    expect(found).toMatchObject({ status: 'not-configured', absent: [] });
+    expect(textOf([], found ? [found] : [])).toContain(
+      'it needs targets.host or targets.databaseHost or targets.prometheus.nodeSelector',
+    );
+  });
+});

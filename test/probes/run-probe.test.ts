@@ -112,3 +112,12 @@ test.each(Object.values(PROBES))(
     await targets.close();
   },
 );
+
+test('where one of several targets is enough, none of them is a skipped probe that names them', async () => {
+  const either = { ...probe(async () => ({ n: 1 })), needs: [], needsOneOf: ['postgres', 'redis'] } as const;
+  expect(await runProbe(either, context({ targets: {} }))).toMatchObject({
+    status: 'skipped',
+    reason: 'not configured for this service: PostgreSQL or Redis',
+  });
+  expect(await runProbe(either, context())).toMatchObject({ status: 'answered' });
+});

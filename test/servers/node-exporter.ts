@@ -3,17 +3,16 @@ import { once } from 'node:events';
 import { vi } from 'vitest';
 import { freePort } from '../../src/embedded-postgres/embedded-postgres.ts';
 
-/** Starts Debian's node_exporter on loopback, with the collectors of CPU and memory alone. */
-export async function startNodeExporter(): Promise<{ port: number; stop(): Promise<void> }> {
+const CPU_AND_MEMORY = ['--collector.disable-defaults', '--collector.cpu', '--collector.meminfo'];
+
+/** Starts Debian's node_exporter on loopback; unless told otherwise with the collectors of CPU and memory alone. */
+export async function startNodeExporter(
+  collectors = CPU_AND_MEMORY,
+): Promise<{ port: number; stop(): Promise<void> }> {
   const port = await freePort();
   const server = spawn(
     'prometheus-node-exporter',
-    [
-      `--web.listen-address=127.0.0.1:${port}`,
-      '--collector.disable-defaults',
-      '--collector.cpu',
-      '--collector.meminfo',
-    ],
+    [`--web.listen-address=127.0.0.1:${port}`, ...collectors],
     { stdio: 'ignore' },
   );
   const exited = once(server, 'exit');

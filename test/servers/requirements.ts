@@ -65,7 +65,7 @@ const REQUIREMENTS: Requirement[] = [
   },
   ...['prometheus', 'prometheus-node-exporter'].map((program) => ({
     what: `${program} on the PATH`,
-    tests: ['test/servers/stack.test.ts'],
+    tests: ['test/servers/node-exporter.test.ts', 'test/servers/stack.test.ts'],
     package: program,
     isThere: () => spawnSync(program, ['--version']).status === 0,
   })),
