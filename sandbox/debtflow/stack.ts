@@ -22,6 +22,11 @@ export interface DebtflowOptions {
   load?: boolean;
   /** Servers that are not started although this machine has them. */
   without?: ServerName[];
+  /**
+   * 0 to 19: how much DebtFlow lets other programs go first; default 0. In production the bot is on another machine:
+   * on this one it must not starve of what it is to diagnose.
+   */
+  niceness?: number;
 }
 
 /** Servers that DebtFlow uses where the machine has them. */
@@ -30,6 +35,7 @@ export type ServerName = 'redis' | 'pgbouncer';
 /** Everything that runs. */
 export interface Stack {
   stateDir: string;
+  niceness: number;
   database: Database;
   redis: RedisServer | null;
   pgbouncer: PgBouncerServer | null;
@@ -41,60 +47,64 @@ export interface Stack {
 
 export type Stop = () => Promise<void>;
 
-/** Starts the parts one after the other; what ends each is added to `stops` as soon as it runs. */
+/** Starts the parts, side by side where they do not need each other; what ends each is added to `stops` once it runs. */
 export async function startStack(options: DebtflowOptions, stops: Stop[]): Promise<Stack> {
   const stateDir = resolve(options.stateDir);
-  const { size = 'full', log = () => undefined, progress = () => undefined } = options;
+  const { size = 'full', niceness = 0, log = () => undefined, progress = () => undefined } = options;
+  const kept = <T extends { stop: Stop } | null>(part: T): T => {
+    if (part) stops.push(part.stop);
+    return part;
+  };
   await mkdir(stateDir, { recursive: true });
-  const database = await startDatabase(stateDir, size, progress);
-  stops.push(database.stop);
+  const [database, redis, gateway, programs] = await together([
+    startDatabase(stateDir, size, progress, niceness).then(kept),
+    attempt(options, 'redis', () => startRedis(stateDir, niceness)).then(kept),
+    startGateway().then(kept),
+    buildPrograms(stateDir),
+  ]);
 
   progress('api');
-  const servers = await startServers(options, stateDir, database, stops);
-  const gateway = await startGateway();
-  stops.push(gateway.stop);
-  const programs = await buildPrograms(stateDir);
-  const api = await startApi({
-    stateDir,
-    programs,
-    databaseUrl: servers.pgbouncer?.apiUrl ?? database.apiUrl,
-    redisUrl: servers.redis?.url ?? null,
-    gatewayUrl: gateway.url,
-    log,
-  });
-  stops.push(api.stop);
-  const celery = startTasks(programs, stateDir, { ...servers, database, volume: VOLUMES[size], log });
-  stops.push(celery.stop);
+  const pgbouncer = kept(
+    await attempt(options, 'pgbouncer', () => startPgBouncer(stateDir, database.apiUrl, niceness)),
+  );
+  const api = kept(
+    await startApi({
+      stateDir,
+      programs,
+      databaseUrl: pgbouncer?.apiUrl ?? database.apiUrl,
+      redisUrl: redis?.url ?? null,
+      gatewayUrl: gateway.url,
+      niceness,
+      log,
+    }),
+  );
+  const volume = VOLUMES[size];
+  const celery = kept(startTasks(programs, stateDir, { database, redis, volume, niceness, log }));
 
   progress('load');
-  const load = startLoad({ programs, apiUrl: api.url, volume: VOLUMES[size], on: options.load ?? true, log });
-  stops.push(load.stop);
-  return { stateDir, database, ...servers, gateway, api, celery, load };
+  const load = kept(startLoad({ programs, apiUrl: api.url, volume, on: options.load ?? true, log }));
+  return { stateDir, niceness, database, redis, pgbouncer, gateway, api, celery, load };
 }
 
-/** Redis and PgBouncer where they can be had; one that does not start is said and done without. */
-async function startServers(
+/** Waits for all, also when one fails: what still starts could not be stopped. */
+async function together<T extends unknown[]>(starts: { [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  await Promise.allSettled(starts);
+  return (await Promise.all(starts)) as T;
+}
+
+/** A server where it can be had; one that does not start is said and done without. */
+async function attempt<T>(
   { without = [], log = () => undefined }: DebtflowOptions,
-  stateDir: string,
-  database: Database,
-  stops: Stop[],
-): Promise<Pick<Stack, 'redis' | 'pgbouncer'>> {
-  async function attempt<T extends { stop: Stop }>(name: ServerName, start: () => Promise<T | null>) {
-    if (without.includes(name)) return null;
-    try {
-      const server = await start();
-      if (server) stops.push(server.stop);
-      return server;
-    } catch (error) {
-      log(`DebtFlow runs without ${name}: ${error instanceof Error ? error.message : String(error)}`);
-      return null;
-    }
+  name: ServerName,
+  start: () => Promise<T | null>,
+): Promise<T | null> {
+  if (without.includes(name)) return null;
+  try {
+    return await start();
+  } catch (error) {
+    log(`DebtFlow runs without ${name}: ${error instanceof Error ? error.message : String(error)}`);
+    return null;
   }
-  const [redis, pgbouncer] = await Promise.all([
-    attempt('redis', () => startRedis(stateDir)),
-    attempt('pgbouncer', () => startPgBouncer(stateDir, database.apiUrl)),
-  ]);
-  return { redis, pgbouncer };
 }
 
 function startTasks(
@@ -102,14 +112,16 @@ function startTasks(
   stateDir: string,
   parts: Pick<Stack, 'database' | 'redis'> & {
     volume: (typeof VOLUMES)['full'];
+    niceness: number;
     log: (line: string) => void;
   },
 ): Celery {
-  const { database, redis, volume, log } = parts;
+  const { database, redis, volume, niceness, log } = parts;
   const logFile = join(stateDir, 'debtflow-celery.log');
   return startCelery(
     programs,
     { databaseUrl: database.celeryUrl, redisUrl: redis?.url ?? null, volume, logFile },
+    niceness,
     log,
   );
 }

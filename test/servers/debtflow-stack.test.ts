@@ -61,7 +61,7 @@ test('the API goes through PgBouncer and Redis, Celery empties its queue, the pr
 
 test('the faults of Redis and PgBouncer bite, and leave nothing', async () => {
   const debtflow = await startDebtflow({ stateDir, size: 'small' });
-  const redis = new Redis(debtflow.redisUrl ?? '', { maxRetriesPerRequest: 0 });
+  const redis = new Redis(debtflow.redisUrl ?? '', { maxRetriesPerRequest: 0, commandTimeout: 1_000 });
   const bouncer = new pg.Client({ connectionString: debtflow.pgbouncerUrl ?? '' });
   const fixer = new pg.Client({ connectionString: debtflow.actionUrl });
   const soon = { timeout: 10_000, interval: 20 };
@@ -99,6 +99,16 @@ test('the faults of Redis and PgBouncer bite, and leave nothing', async () => {
       "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'debtflow-export' order by xact_start limit 1",
     );
     await vi.waitFor(() => expect(fault('pgbouncer-pool-starved').isOn()).toBe(false), soon);
+    await vi.waitFor(async () => expect(await waiting()).toBe(0), soon);
+
+    await fault('redis-down').on();
+    await expect(redis.ping()).rejects.toThrow(/timed out/);
+    await fault('redis-down').off();
+    await vi.waitFor(async () => expect(await redis.ping()).toBe('PONG'), soon);
+
+    await fault('pgbouncer-paused').on();
+    await vi.waitFor(async () => expect(await waiting()).toBeGreaterThan(3), soon);
+    await fault('pgbouncer-paused').off();
     await vi.waitFor(async () => expect(await waiting()).toBe(0), soon);
     expect(debtflow.faults.filter((each) => each.isOn())).toEqual([]);
   } finally {

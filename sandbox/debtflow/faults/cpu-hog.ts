@@ -37,6 +37,7 @@ export function cpuHog(targets: FaultTargets): Fault {
             dir: join(targets.stateDir, 'letters', String(n)),
             files: {},
             args: ['-c', LETTERS],
+            niceness: targets.niceness,
             answers: async () => undefined,
           }),
         ),

@@ -11,7 +11,9 @@ import { missingIndexActivities } from './missing-index-activities.ts';
 import { missingIndexPayments } from './missing-index-payments.ts';
 import { nPlusOne } from './n-plus-one.ts';
 import { nightlyVacuum } from './nightly-vacuum.ts';
+import { pgbouncerPaused } from './pgbouncer-paused.ts';
 import { pgbouncerPoolStarved } from './pgbouncer-pool-starved.ts';
+import { redisDown } from './redis-down.ts';
 import { redisMaxmemory } from './redis-maxmemory.ts';
 import { redisSlowCommand } from './redis-slow-command.ts';
 import { slowDownstream } from './slow-downstream.ts';
@@ -31,8 +33,10 @@ const FAULTS = [
   sortSpill,
   connectionLeak,
   pgbouncerPoolStarved,
+  pgbouncerPaused,
   redisSlowCommand,
   redisMaxmemory,
+  redisDown,
   nPlusOne,
   slowDownstream,
   trafficSpike,

@@ -14,18 +14,25 @@ export interface PgBouncerServer {
   apiUrl: string;
   /** The admin console, as a role of stats_users: it may SHOW. */
   probeUrl: string;
+  /** The admin console, as a role that may PAUSE: for faults. */
+  adminUrl: string;
   stop(): Promise<void>;
 }
 
 const ANSWER_DEADLINE_MS = 1_000;
 
 /** Starts a private PgBouncer before the database of `apiUrl`; null where there is none on this machine. */
-export async function startPgBouncer(stateDir: string, apiUrl: string): Promise<PgBouncerServer | null> {
+export async function startPgBouncer(
+  stateDir: string,
+  apiUrl: string,
+  niceness: number,
+): Promise<PgBouncerServer | null> {
   const program = findProgram('pgbouncer');
   if (!program) return null;
   const dir = join(stateDir, 'pgbouncer');
   const port = await freePort();
   const probePassword = randomBytes(18).toString('hex');
+  const adminPassword = randomBytes(18).toString('hex');
   const api = new URL(apiUrl);
   const database = api.pathname.slice(1);
   const own = (user: string, password: string, name: string) =>
@@ -36,7 +43,7 @@ export async function startPgBouncer(stateDir: string, apiUrl: string): Promise<
     program,
     dir,
     files: {
-      'users.txt': `"${api.username}" "${api.password}"\n"latency_probe" "${probePassword}"\n`,
+      'users.txt': `"${api.username}" "${api.password}"\n"latency_probe" "${probePassword}"\n"debtflow_dba" "${adminPassword}"\n`,
       'pgbouncer.ini': settings(
         dir,
         port,
@@ -44,9 +51,15 @@ export async function startPgBouncer(stateDir: string, apiUrl: string): Promise<
       ),
     },
     args: ['-q', join(dir, 'pgbouncer.ini')],
+    niceness,
     answers: () => showVersion(probeUrl),
   });
-  return { apiUrl: own(api.username, api.password, database), probeUrl, stop: server.stop };
+  return {
+    apiUrl: own(api.username, api.password, database),
+    probeUrl,
+    adminUrl: own('debtflow_dba', adminPassword, 'pgbouncer'),
+    stop: server.stop,
+  };
 }
 
 function settings(dir: string, port: number, database: string): string {
@@ -62,6 +75,7 @@ log_disconnections = 0
 auth_type = scram-sha-256
 auth_file = ${join(dir, 'users.txt')}
 stats_users = latency_probe
+admin_users = debtflow_dba
 pool_mode = transaction
 default_pool_size = ${POOL_SIZE}
 max_client_conn = 200

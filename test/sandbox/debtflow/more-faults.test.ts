@@ -77,7 +77,13 @@ test('every fault says what a diagnosis has to come to', () => {
 });
 
 test('a fault of a server that is not there says so and stays off', async () => {
-  for (const name of ['redis-slow-command', 'redis-maxmemory', 'pgbouncer-pool-starved']) {
+  for (const name of [
+    'redis-slow-command',
+    'redis-maxmemory',
+    'redis-down',
+    'pgbouncer-pool-starved',
+    'pgbouncer-paused',
+  ]) {
     await expect(fault(name).on()).rejects.toThrow(/need (redis-server|pgbouncer) on this machine/);
     expect(fault(name).isOn()).toBe(false);
   }
