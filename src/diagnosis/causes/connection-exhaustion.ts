@@ -1,14 +1,16 @@
 import type { ConnectionPoolReport } from '../../probes/connection-pool.ts';
 import {
+  apiComplains,
   type Case,
   type CauseRule,
   confidence,
   couldNotLook,
+  nobodySuffers,
   ruledOut,
   type Verdict,
 } from '../cause-rule.ts';
 import type { Evidence } from '../diagnosis.ts';
-import { count, percent } from '../words.ts';
+import { count, duration, percent } from '../words.ts';
 
 type Limit = ConnectionPoolReport['limits'][number];
 
@@ -35,7 +37,13 @@ export const connectionExhaustion: CauseRule = {
     ],
   },
   needs: ['connection-pool'],
-  explainedBy: ['lock-idle-in-tx', 'long-running-query'],
+  explainedBy: [
+    ...['lock-idle-in-tx', 'lock-active-writer', 'lock-queue-ddl', 'prepared-tx-orphan'],
+    ...['celery-contention', 'long-running-query', 'missing-index', 'n-plus-one', 'plan-regression'],
+    ...['stale-stats-bloat', 'sort-spill', 'io-saturation', 'checkpoint-storm', 'replication-backup-load'],
+    ...['wraparound-vacuum', 'cpu-saturation-db', 'cpu-steal', 'memory-swap-oom', 'disk-full'],
+    ...['downstream-api-slow', 'traffic-spike'],
+  ],
 
   judge(the) {
     const report = the.facts.reports['connection-pool'];
@@ -47,6 +55,14 @@ export const connectionExhaustion: CauseRule = {
       const tight = report.usedRatio >= connectionsClearRatio ? ', which is tight but not exhausted' : '';
       return ruledOut(`${used}${tight}`, [{ text: used, data: numbersOf(report) }]);
     }
+    // With the last slot gone somebody is refused at this moment, whatever the API's metrics tell yet.
+    const isFull = report.used >= report.usable || full.some(({ used, limit }) => used >= limit);
+    if (!isFull && nobodySuffers(the)) {
+      return ruledOut(`${used}, but the API does not suffer`, [
+        { text: used, data: numbersOf(report) },
+        ...holdersOf(report),
+      ]);
+    }
     const [limit] = full;
     const summary =
       report.usedRatio >= connectionsCriticalRatio || !limit
@@ -56,12 +72,12 @@ export const connectionExhaustion: CauseRule = {
       status: 'found',
       share: null,
       // Somebody who waits or fails beside it is the second source.
-      confidence: confidence(the.symptoms.measured && the.symptoms.complaints.length > 0),
+      confidence: confidence(apiComplains(the)),
       summary,
       evidence: [{ text: used, data: numbersOf(report) }, ...holdersOf(report), ...full.map(limitEvidence)],
       against: [],
       mitigations: [],
-      advice: ADVICE,
+      advice: [...leakAdvice(the, report), ...ADVICE],
       // Sessions that sit idle are a leak or a wrong pool size; no lock makes them.
       independent: idleShare(report) > 0.5,
     };
@@ -87,6 +103,34 @@ const ADVICE = [
   'CONN_MAX_AGE = 600 keeps more connections open, not fewer. Put PgBouncer in transaction mode before PostgreSQL, with CONN_MAX_AGE = 0.',
   'Reserve a way in: reserved_connections, and pg_use_reserved_connections for the probe role (PostgreSQL 16 and later).',
 ];
+
+/** Idle for half as long as the oldest of them, and not more than this, is old enough to be ended by hand. */
+const OLD_IDLE_S = 300;
+
+/** What a person may paste where one client sits on most of the slots: only its old idle sessions. */
+function leakAdvice({ facts }: Case, report: ConnectionPoolReport): string[] {
+  if (idleShare(report) <= 0.5) return [];
+  const leaks = report.groups.filter(
+    ({ state, oldestInStateMs }) => state === 'idle' && oldestInStateMs !== null,
+  );
+  const [most] = leaks.sort((a, b) => b.count - a.count || a.application.localeCompare(b.application));
+  if (!most || facts.service.mitigations.neverTouchRoles.includes(most.role)) return [];
+  const { application, role, database, client, oldestInStateMs } = most;
+  const seconds = Math.max(1, Math.min(OLD_IDLE_S, Math.floor((oldestInStateMs ?? 0) / 2_000)));
+  const where = client === null ? '' : ' from one address';
+  return [
+    `${count(most.count, 'idle session is', 'idle sessions are')} of ${application || `role ${role}`}${where}, the oldest idle for ${duration(oldestInStateMs ?? 0)}: restart that client, or it takes the slots again.`,
+    [
+      'Or end its old idle sessions by hand; nothing is rolled back:',
+      'select pg_terminate_backend(pid) from pg_stat_activity',
+      `where application_name = ${literal(application)} and usename = ${literal(role)} and datname = ${literal(database)}`,
+      `and backend_type = 'client backend' and state = 'idle'`,
+      `and state_change < clock_timestamp() - interval '${seconds} seconds' and pid <> pg_backend_pid();`,
+    ].join(' '),
+  ];
+}
+
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 function fullLimits({ facts }: Case, report: ConnectionPoolReport): Limit[] {
   const { connectionsCriticalRatio } = facts.service.thresholds;

@@ -1,5 +1,9 @@
 import type { CauseRule } from '../cause-rule.ts';
+import { celeryBacklog } from './celery-backlog.ts';
+import { celeryContention } from './celery-contention.ts';
+import { celeryDown } from './celery-down.ts';
 import { checkpointStorm } from './checkpoint-storm.ts';
+import { connectionChurn } from './connection-churn.ts';
 import { connectionExhaustion } from './connection-exhaustion.ts';
 import { cpuSaturationApi } from './cpu-saturation-api.ts';
 import { cpuSaturationDb } from './cpu-saturation-db.ts';
@@ -8,13 +12,18 @@ import { diskFull } from './disk-full.ts';
 import { downstreamApiSlow } from './downstream-api-slow.ts';
 import { gunicornStarvation } from './gunicorn-starvation.ts';
 import { ioSaturation } from './io-saturation.ts';
+import { lockActiveWriter } from './lock-active-writer.ts';
 import { lockIdleInTx } from './lock-idle-in-tx.ts';
+import { lockQueueDdl } from './lock-queue-ddl.ts';
 import { longRunningQuery } from './long-running-query.ts';
 import { memorySwapOom } from './memory-swap-oom.ts';
 import { missingIndex } from './missing-index.ts';
 import { nPlusOne } from './n-plus-one.ts';
 import { network } from './network.ts';
+import { pgbouncerPaused } from './pgbouncer-paused.ts';
 import { planRegression } from './plan-regression.ts';
+import { poolStarvation } from './pool-starvation.ts';
+import { preparedTxOrphan } from './prepared-tx-orphan.ts';
 import { redisForkAofStall } from './redis-fork-aof-stall.ts';
 import { redisMemoryEviction } from './redis-memory-eviction.ts';
 import { redisSlowCommand } from './redis-slow-command.ts';
@@ -29,12 +38,18 @@ import { wraparoundVacuum } from './wraparound-vacuum.ts';
 export const CAUSES: readonly CauseRule[] = [
   longRunningQuery,
   lockIdleInTx,
+  lockActiveWriter,
+  lockQueueDdl,
+  preparedTxOrphan,
   missingIndex,
   nPlusOne,
   planRegression,
   staleStatsBloat,
   sortSpill,
   connectionExhaustion,
+  poolStarvation,
+  pgbouncerPaused,
+  connectionChurn,
   ioSaturation,
   checkpointStorm,
   replicationBackupLoad,
@@ -48,6 +63,9 @@ export const CAUSES: readonly CauseRule[] = [
   cpuSaturationDb,
   cpuSteal,
   memorySwapOom,
+  celeryContention,
+  celeryBacklog,
+  celeryDown,
   trafficSpike,
   downstreamApiSlow,
   diskFull,
