@@ -50,11 +50,15 @@ function explainersOf(found: readonly Judged[]): Map<string, string> {
   const strongestFirst = [...found].sort(
     (a, b) => weight(b.verdict) - weight(a.verdict) || a.rule.id.localeCompare(b.rule.id),
   );
+  const isExplainable = ({ rule, verdict }: Judged) =>
+    !verdict.independent && found.some((other) => mayExplain(other, rule));
   for (const { rule, verdict } of strongestFirst.toReversed()) {
     if (verdict.independent) continue;
-    const explaining = strongestFirst.find(
+    const able = strongestFirst.filter(
       (other) => mayExplain(other, rule) && !leadsTo(other.rule.id, rule.id),
     );
+    // People want the root: a cause that nothing explains comes before one that is itself a consequence.
+    const explaining = able.find((other) => !isExplainable(other)) ?? able[0];
     if (explaining) explainers.set(rule.id, explaining.rule.id);
   }
   return explainers;
