@@ -1,121 +1,28 @@
-import { readFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { freePort } from '../src/embedded-postgres/embedded-postgres.ts';
-import { type Running, run, temporaryDirectory, untilPrinted } from '../test/e2e/helpers/processes.ts';
-import { slotOf, workspaceAt } from '../test/e2e/helpers/workspace.ts';
-import { type Row, table } from './statistics.ts';
+import { benchIncident } from './incident.ts';
+import { benchProbes } from './probes.ts';
 
 /**
- * `npm run bench`: seconds from `npm start` to ready, and from `/latency` to the thread and to the diagnosis, on the
- * sandbox under its ordinary load. The sampling window and a bare post to the same workspace are the baselines.
+ * `npm run bench -- [incident|probes] [--rounds N] [--json FILE]`; without a name: all of them. `incident` is what people
+ * wait for, `probes` is what looking costs the diagnosed system.
  */
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '10' } } });
-const ROUNDS = Number(values.rounds);
-const WINDOW_MS = 3_000;
-/** Incidents without a pause would measure Slack's limit of one post a second and channel. */
-const PAUSE_MS = 6_000;
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string', default: '10' }, json: { type: 'string' } },
+});
+const rounds = Number(values.rounds);
+const BENCHES: Record<string, () => Promise<unknown>> = {
+  incident: () => benchIncident(rounds),
+  probes: benchProbes,
+};
 
-const directory = await temporaryDirectory();
-const port = await freePort();
-const url = `http://127.0.0.1:${port}`;
-const workspace = workspaceAt(url);
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const begin = performance.now();
-  await work();
-  return performance.now() - begin;
+const wanted = positionals.length > 0 ? positionals : Object.keys(BENCHES);
+const unknown = wanted.filter((name) => BENCHES[name] === undefined);
+if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
+  process.stderr.write('usage: npm run bench -- [incident|probes] [--rounds N] [--json FILE]\n');
+  process.exit(2);
 }
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 60_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error('the bench waited for a minute in vain');
-    await new Promise((done) => setTimeout(done, 10));
-  }
-}
-
-async function start(): Promise<Running> {
-  const running = run(['bin/latency-bot.mjs', 'start', '--state-dir', directory.path], {
-    PORT: String(port),
-  });
-  await untilPrinted(running, /^ready /m, 120_000);
-  return running;
-}
-
-async function barePost(): Promise<void> {
-  const response = await fetch(`${url}/api/chat.postMessage`, {
-    method: 'POST',
-    headers: { authorization: 'Bearer xoxp-sandbox-observer', 'content-type': 'application/json' },
-    body: JSON.stringify({ channel: 'CDEBTFLOW', text: 'bench' }),
-  });
-  const answer = (await response.json()) as { ok: boolean; error?: string };
-  if (!answer.ok) throw new Error(`posting: ${answer.error}`);
-}
-
-/** One incident from the command to the diagnosis; resolved at its end. */
-async function incident(): Promise<{ answerMs: number; threadMs: number; diagnosisMs: number }> {
-  const before = new Set((await workspace.channel()).map((message) => message.ts));
-  const card = async () => (await workspace.channel()).find((message) => !before.has(message.ts));
-  const begin = performance.now();
-  await workspace.command('UONCALL');
-  const answerMs = performance.now() - begin;
-  await until(async () => (await card()) !== undefined);
-  const threadMs = performance.now() - begin;
-  const ts = (await card())?.ts ?? '';
-  await until(async () => (await workspace.thread(ts)).some((message) => slotOf(message) === 'diagnosis'));
-  const diagnosisMs = performance.now() - begin;
-  const shown = (await workspace.channel()).find((message) => message.ts === ts);
-  if (shown) await workspace.click('UONCALL', shown, 'resolve-incident');
-  return { answerMs, threadMs, diagnosisMs };
-}
-
-async function memoryMb(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024;
-}
-
-let bot: Running | undefined;
-try {
-  const cold = await timed(async () => {
-    bot = await start();
-  });
-  await bot?.interrupt();
-  const warm = await timed(async () => {
-    bot = await start();
-  });
-  const posts: number[] = [];
-  const incidents: Awaited<ReturnType<typeof incident>>[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    posts.push(await timed(barePost));
-    incidents.push(await incident());
-    await new Promise((done) => setTimeout(done, PAUSE_MS));
-  }
-  const rows: Row[] = [
-    { name: 'npm start to ready, first time', samplesMs: [cold] },
-    { name: 'npm start to ready, again', samplesMs: [warm], baseline: 'npm start to ready, first time' },
-    { name: 'a bare post', samplesMs: posts },
-    {
-      name: '/latency to its answer',
-      samplesMs: incidents.map((one) => one.answerMs),
-      baseline: 'a bare post',
-    },
-    {
-      name: '/latency to the thread',
-      samplesMs: incidents.map((one) => one.threadMs),
-      baseline: 'a bare post',
-    },
-    { name: 'the sampling window', samplesMs: [WINDOW_MS] },
-    {
-      name: '/latency to the full diagnosis',
-      samplesMs: incidents.map((one) => one.diagnosisMs),
-      baseline: 'the sampling window',
-    },
-  ];
-  process.stdout.write(`${table(rows)}\n`);
-  process.stdout.write(
-    `memory of the bot's process, sandbox included: ${(await memoryMb(bot?.pid ?? 0)).toFixed(0)} MB\n`,
-  );
-} finally {
-  await bot?.interrupt();
-  await directory.remove();
-}
+const results: Record<string, unknown> = {};
+for (const name of wanted) results[name] = await BENCHES[name]?.();
+if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`);
