@@ -1,6 +1,7 @@
 import type { Button } from '@slack/types';
 import type { Cause, Diagnosis } from '../diagnosis/diagnosis.ts';
 import type { IncidentView, MitigationView } from '../incidents/view.ts';
+import { causeLine, rootsOf } from './causes.ts';
 import { latencyChart } from './charts.ts';
 import {
   actions,
@@ -15,6 +16,7 @@ import {
   section,
   span,
 } from './kit.ts';
+import { whereTheTimeGoes } from './ledger-words.ts';
 import { mitigationState } from './mitigation.ts';
 import { progress } from './progress.ts';
 import { clip, escapeText, link, mention, milliseconds, percent, when } from './text.ts';
@@ -90,10 +92,10 @@ function causeBlocks(diagnosis: Diagnosis): MessageBlock[] {
   if (diagnosis.verdict !== 'cause-found') {
     return [rich(span('Verdict: ', { bold: true }), span(clip(top.summary, 900)))];
   }
-  const share = top.share === null ? '' : ` · ${percent(top.share)} of the time of requests`;
+  const where = whereTheTimeGoes(diagnosis.ledger);
   return [
     rich(span('Cause: ', { bold: true }), span(clip(top.summary, 900))),
-    context(`\`${top.id}\`${share} · confidence ${percent(top.confidence)}`),
+    context([causeLine(top), ...(where ? [`*Where requests are:* ${where}`] : [])].join('\n')),
   ];
 }
 
@@ -106,17 +108,26 @@ function askedFor(view: IncidentView): string[] {
 }
 
 function otherCauses(diagnosis: Diagnosis): MessageBlock[] {
-  const top = diagnosis.causes.find((cause) => cause.status === 'found');
-  const line = (title: string, status: Cause['status']) => {
-    const ids = diagnosis.causes.filter((cause) => cause.status === status && cause !== top);
-    const named = ids.slice(0, MAX_NAMED).map((cause) => `\`${cause.id}\``);
-    const more = ids.length > MAX_NAMED ? ` and ${ids.length - MAX_NAMED} more` : '';
-    return ids.length > 0 ? [`*${title}:* ${named.join(', ')}${more}`] : [];
+  const [first, ...others] = rootsOf(diagnosis);
+  const line = (title: string, causes: readonly Cause[]) => {
+    const named = causes.slice(0, MAX_NAMED).map((cause) => `\`${cause.id}\``);
+    const more = causes.length > MAX_NAMED ? ` and ${causes.length - MAX_NAMED} more` : '';
+    return causes.length > 0 ? [`*${title}:* ${named.join(', ')}${more}`] : [];
+  };
+  const counted = (title: string, status: Cause['status']) => {
+    const causes = diagnosis.causes.filter((cause) => cause.status === status);
+    return causes.length > MAX_NAMED
+      ? [`*${title}:* ${causes.length} causes, named in the thread`]
+      : line(title, causes);
   };
   const lines = [
-    ...line('Also found', 'found'),
-    ...line('Could not look', 'could-not-look'),
-    ...line('Ruled out', 'ruled-out'),
+    ...line('Because of this', first?.consequences ?? []),
+    ...line(
+      'Also found',
+      others.map(({ cause }) => cause),
+    ),
+    ...counted('Could not look', 'could-not-look'),
+    ...counted('Ruled out', 'ruled-out'),
   ];
   return lines.length > 0 ? [context(lines.join('\n'))] : [];
 }

@@ -1,19 +1,8 @@
 import type { NamedService } from '../config/schema.ts';
-import { type Diagnosis, type Ledger, PLACES, type Place } from '../diagnosis/diagnosis.ts';
+import { type Diagnosis, type Ledger, PLACES } from '../diagnosis/diagnosis.ts';
 import { barChart } from './bar-chart.ts';
 import type { MessageBlock } from './kit.ts';
-
-const PLACE_NAMES: Record<Place, string> = {
-  'worker-queue': 'Worker queue',
-  'pool-wait': 'Connection pool',
-  'lock-wait': 'Lock wait',
-  'db-io': 'Database I/O',
-  'db-cpu': 'Database CPU',
-  redis: 'Redis',
-  'app-cpu': 'Application CPU',
-  outside: 'Outside calls',
-  unknown: 'Elsewhere',
-};
+import { placeName, requestsAt } from './ledger-words.ts';
 
 /** The name that people know a view by. */
 export function viewName(service: NamedService, view: string): string {
@@ -45,18 +34,12 @@ export function ledgerChart(
   ledgers: { name: string; ledger: Ledger }[],
   charts: boolean,
 ): MessageBlock[] {
-  const at = (ledger: Ledger, place: Place) =>
-    ledger.entries.filter((entry) => entry.place === place).reduce((sum, entry) => sum + entry.inFlight, 0);
-  const places = PLACES.filter((place) => ledgers.some(({ ledger }) => at(ledger, place) > 0.005));
+  const places = PLACES.filter((place) => ledgers.some(({ ledger }) => requestsAt(ledger, place) > 0.005));
   return barChart(
     title,
-    places.map((place) => PLACE_NAMES[place]),
-    ledgers.map(({ name, ledger }) => ({ name, values: places.map((place) => at(ledger, place)) })),
+    places.map(placeName),
+    ledgers.map(({ name, ledger }) => ({ name, values: places.map((place) => requestsAt(ledger, place)) })),
     'average requests in flight',
     charts,
   );
-}
-
-export function placeName(place: Place): string {
-  return PLACE_NAMES[place];
 }

@@ -11,6 +11,7 @@ import {
   type Rendered,
   section,
 } from './kit.ts';
+import { comparisonNote } from './ledger-words.ts';
 import { milliseconds, percent, when } from './text.ts';
 
 /** Before and after one mitigation; null until the first look at recovery is there. */
@@ -43,6 +44,7 @@ export function recoveryMessage(
       ],
       options.charts,
     ),
+    context(comparisonNote(before.ledger, after.ledger)),
     context(`Check ${checks.length}, ${when(last.finishedAt ?? last.startedAt)} · mitigation ${row.id}`),
   ];
   const tail: MessageBlock[] = [];

@@ -41,12 +41,18 @@ describe.each(Object.keys(STAGES))('%s', (name) => {
   });
 });
 
-test.each(['just opened', 'running', 'healthy', 'cause found', 'requested', 'verified', 'resolved'])(
-  'the card in words: %s',
-  (name) => {
-    expect(read(name, 'card')).toMatchSnapshot();
-  },
-);
+test.each([
+  'just opened',
+  'running',
+  'healthy',
+  'cause found',
+  'many causes',
+  'requested',
+  'verified',
+  'resolved',
+])('the card in words: %s', (name) => {
+  expect(read(name, 'card')).toMatchSnapshot();
+});
 
 test.each([
   'requested',
@@ -64,6 +70,7 @@ test.each([
 
 test.each([
   ['cause found', 'diagnosis'],
+  ['many causes', 'diagnosis'],
   ['healthy', 'diagnosis'],
   ['verified', 'recovery:5'],
   ['not-recovered', 'recovery:5'],
@@ -107,6 +114,16 @@ test('a run that was given up says so, and errors are those of the newest look',
   const last = verified.runs.findLast((one) => one.diagnosis !== null)?.diagnosis;
   const shown = wordsOf(slot('verified', 'card').blocks);
   expect(shown).toContain(`${percent(last?.scope.errorRate ?? Number.NaN)} of requests`);
+});
+
+test('34 causes do not bury the one that was found: it fits on a page, consequences under it', () => {
+  const words = wordsOf(slot('many causes', 'diagnosis').blocks);
+  expect(words.split('\n').length).toBeLessThan(40);
+  expect(words.length).toBeLessThan(4_000);
+  const root = words.slice(0, words.indexOf('---'));
+  expect(root).toContain('- No free Gunicorn worker: No worker of Gunicorn is free');
+  expect(root).toContain('- Connection slots exhausted: 94 of 97');
+  expect(words.match(/no Redis is configured: `/g)).toHaveLength(1);
 });
 
 test('two offers of one kind can be told apart', () => {
