@@ -8,6 +8,7 @@ import { type CommandResult, runCommand } from './host-command.ts';
 import { scriptError } from './host-script.ts';
 import { connectionError, SSH_FAILED } from './host-ssh-errors.ts';
 import type { Log } from './log.ts';
+import { timeLimit } from './time-limit.ts';
 
 type SshConfig = NonNullable<HostConfig['ssh']>;
 
@@ -22,37 +23,44 @@ export function sshLook(config: SshConfig, timeoutMs: number, log?: Log): HostLo
   let dir: Promise<string> | null = null;
   let connected = false;
   let connecting: Promise<void> | null = null;
+  let closing = new AbortController();
 
   const privateDir = () => (dir ??= mkdtemp(join(tmpdir(), 'latency-bot-ssh-')));
 
-  async function ask(word: string, signal: AbortSignal): Promise<CommandResult> {
+  async function ask(word: string, limitMs: number, signal: AbortSignal): Promise<CommandResult> {
     await refuseUnsafe(config, title);
     const argv = [...OPTIONS, ...optionsOf(config, await privateDir()), '--', config.host, word];
-    const result = await runCommand({ file: 'ssh', argv, title, timeoutMs, signal });
+    const result = await runCommand({ file: 'ssh', argv, title, timeoutMs: limitMs, signal });
     if (result.code === SSH_FAILED) throw connectionError(title, config, result);
     return result;
   }
 
-  /** The first look makes the connection that the others use; beside it they would each make their own. */
-  async function askInTurn(word: string, signal: AbortSignal): Promise<CommandResult> {
-    if (connecting) await connecting;
-    if (connected) return ask(word, signal);
-    const first = ask(word, signal);
-    connecting = first.then(
+  /** The first look makes the connection, and goes on with it when its caller waits no more. */
+  function connectBy(word: string): Promise<CommandResult> {
+    const first = ask(word, Math.max(CONNECT_MS, timeoutMs), closing.signal);
+    const done = first.then(
       () => {
         connected = true;
+        connecting = null;
       },
       (error: unknown) => {
+        connecting = null;
         // Who waited for it gets the same answer at once, instead of the same wait again.
         throw error;
       },
     );
-    connecting.catch(() => undefined);
-    try {
-      return await first;
-    } finally {
-      connecting = null;
-    }
+    done.catch(() => undefined);
+    connecting = done;
+    return first;
+  }
+
+  /** Others use the connection of the first look; beside it they would each make their own. */
+  async function askInTurn(word: string, signal: AbortSignal): Promise<CommandResult> {
+    const begin = performance.now();
+    const late = () => new BotError('target-timeout', `${title} did not answer in ${timeoutMs} ms`);
+    if (connecting) await inTime(connecting, timeLimit(signal, timeoutMs), late);
+    else if (!connected) return inTime(connectBy(word), timeLimit(signal, timeoutMs), late);
+    return ask(word, Math.round(timeoutMs - (performance.now() - begin)), signal);
   }
 
   return {
@@ -69,6 +77,9 @@ export function sshLook(config: SshConfig, timeoutMs: number, log?: Log): HostLo
     },
     async close() {
       if (!dir) return;
+      closing.abort();
+      closing = new AbortController();
+      await connecting?.catch(() => undefined); // told to who asked for it
       const path = await dir;
       dir = null;
       connected = false;
@@ -93,6 +104,19 @@ export function sshLook(config: SshConfig, timeoutMs: number, log?: Log): HostLo
   };
 }
 
+/** A login takes several round trips and some CPU on both sides: longer than a look on it may take. */
+const CONNECT_MS = 5_000;
+
+/** The work, or a failure at the limit; the work goes on. */
+function inTime<T>(work: Promise<T>, limit: AbortSignal, late: () => BotError): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(late());
+    if (limit.aborted) giveUp();
+    limit.addEventListener('abort', giveUp, { once: true });
+    work.then(resolve, reject).finally(() => limit.removeEventListener('abort', giveUp));
+  });
+}
+
 const LOST = new Set(['target-unreachable', 'target-timeout', 'target-permission']);
 
 const controlPath = (dir: string) => join(dir, 'c');
@@ -104,7 +128,7 @@ const OPTIONS: readonly string[] = [
   ['-o', 'IdentitiesOnly=yes'],
   ['-o', 'StrictHostKeyChecking=yes'],
   ['-o', 'GlobalKnownHostsFile=none'],
-  ['-o', 'ConnectTimeout=3'],
+  ['-o', 'ConnectTimeout=5'],
   ['-o', 'ServerAliveInterval=2'],
   ['-o', 'ServerAliveCountMax=2'],
   ['-o', 'ForwardAgent=no'],

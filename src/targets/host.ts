@@ -16,6 +16,8 @@ export interface HostTarget extends Examinable {
   title: string;
   /** Whether PostgreSQL runs on it too. */
   runsPostgres: boolean;
+  /** Whether there is a connection to keep. */
+  isRemote: boolean;
   /** The script's output for a word. Fails with a typed error when it is too long, too late or refused. */
   look(word: HostWord, signal: AbortSignal): Promise<string>;
   close(): Promise<void>;
@@ -41,6 +43,7 @@ export function openHost(config: HostConfig, log?: Log, role: 'api' | 'database'
   return {
     title: reached.title,
     runsPostgres: config.runsPostgres,
+    isRemote: config.ssh !== undefined,
     look,
     examine: (signal) => examineHost({ title: reached.title, look, role }, signal),
     close: reached.close,

@@ -65,11 +65,14 @@ export function openTargets(service: NamedService, log?: Log): OpenTargets {
   return {
     ...clients,
     start() {
-      const { postgres, metrics, pgbouncer, redis } = clients;
+      const { postgres, metrics, pgbouncer, redis, host, databaseHost } = clients;
       postgres?.open();
       metrics?.startHistory();
       if (pgbouncer) warm.push(keepWarm('PgBouncer', (signal) => pgbouncer.show('VERSION', signal), log));
       if (redis) warm.push(keepWarm('Redis', (signal) => redis.call(['PING'], signal), log));
+      for (const one of [host, databaseHost]) {
+        if (one?.isRemote) warm.push(keepWarm(one.title, (signal) => one.look('resources', signal), log));
+      }
     },
     async close() {
       for (const one of warm) one.stop();

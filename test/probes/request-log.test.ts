@@ -124,6 +124,14 @@ test('of a huge log the newest part is read, and that is said', async () => {
   expect(found.lines).toBeLessThan(40_000);
 });
 
+test('a log of 50 MB is as quick as its newest part', async () => {
+  const old = request('/noise/', 200, '0.001', 60);
+  const lines = Array.from({ length: Math.ceil(50_000_000 / old.length) }, () => old);
+  const found = await report([...lines, request('/last/', 500, '1.0')]);
+  expect(found).toMatchObject({ cut: true, errors5xx: 1, status502: 0 });
+  expect(found.lines).toBeLessThan(40_000);
+});
+
 test('an empty log, and one that is not there', async () => {
   expect(await report([])).toMatchObject({ lines: 0, requests: 0, from: null, spanMs: null, p95Ms: null });
   await expect(report(null)).rejects.toThrow(/is not there/);

@@ -1,8 +1,10 @@
 import { chmod, copyFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type HostTarget, openHost } from '../../src/targets/host.ts';
 import { machineLookOf } from '../../src/targets/machine-look.ts';
+import { openTargets } from '../../src/targets/targets.ts';
+import { testService } from '../helpers/test-service.ts';
 import { type SshServer, startSshd } from './sshd.ts';
 
 let sshd: SshServer;
@@ -39,6 +41,30 @@ test('the forced command answers, and all looks share one connection', async () 
   await host.close();
   await host.look('resources', signal());
   expect((await sshd.connections()) - before).toBe(2);
+});
+
+test('a connection that takes longer than a look may is there for the next one', async () => {
+  const before = await sshd.connections();
+  sshd.signal('SIGSTOP');
+  const host = open({}, 1_200);
+  await expect(host.look('resources', signal())).rejects.toMatchObject({ code: 'target-timeout' });
+  sshd.signal('SIGCONT');
+  await vi.waitFor(async () => expect(await sshd.connections()).toBe(before + 1), { timeout: 5_000 });
+  const looked = () => host.look('resources', signal());
+  expect(machineLookOf(await vi.waitFor(looked, { timeout: 5_000, interval: 400 })).cores).toBeGreaterThan(0);
+  expect((await sshd.connections()) - before).toBe(1);
+});
+
+test('a bot that stays is connected before its first look', async () => {
+  const before = await sshd.connections();
+  const { host, port, user, keyFile, knownHostsFile } = sshd;
+  const ssh = { host, port, user, keyFile, knownHostsFile };
+  const targets = openTargets(testService({ targets: { host: { ssh } } }));
+  targets.start();
+  await vi.waitFor(async () => expect(await sshd.connections()).toBe(before + 1), { timeout: 10_000 });
+  await targets.host?.look('resources', signal());
+  await targets.close();
+  expect((await sshd.connections()) - before).toBe(1);
 });
 
 test('what may be seen is examined, and every gap has its remedy', async () => {
