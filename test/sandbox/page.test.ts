@@ -2,6 +2,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { registerPage } from '../../sandbox/page.ts';
 import { completions } from '../../sandbox/slack/page/model/completion.ts';
+import { groupsOf } from '../../sandbox/slack/page/model/fault-groups.ts';
 import { submittedValues } from '../../sandbox/slack/page/model/form.ts';
 import { richText } from '../../sandbox/slack/page/model/mrkdwn.ts';
 import { slackDate } from '../../sandbox/slack/page/model/time.ts';
@@ -228,5 +229,40 @@ describe('the workspace', () => {
     expect(isReply(message('2.0', { thread_ts: '1.0' }))).toBe(true);
     expect(isReply(message('1.0', { thread_ts: '1.0' }))).toBe(false);
     expect(isReply(message('2.0', { thread_ts: '1.0', subtype: 'thread_broadcast' }))).toBe(false);
+  });
+});
+
+describe('the groups of faults', () => {
+  const fault = (name: string, group: string, on = false) => ({
+    ...{ name, group, on, title: name, description: name, available: true },
+  });
+  const open = (chosen: string[] | null, on: string[]) =>
+    groupsOf(
+      [fault('a', 'Locks'), fault('b', 'Queries'), fault('c', 'Redis'), fault('d', 'Locks')].map((each) => ({
+        ...each,
+        on: on.includes(each.name),
+      })),
+      chosen && new Set(chosen),
+    )
+      .filter((group) => group.open)
+      .map(({ name }) => name);
+
+  test('the first one is open, and others by choice', () => {
+    expect(open(null, [])).toEqual(['Locks']);
+    expect(open([], [])).toEqual([]);
+    expect(open(['Redis', 'Queries'], [])).toEqual(['Queries', 'Redis']);
+  });
+
+  test('one with a fault that is on is open, whatever was chosen', () => {
+    expect(open(null, ['c'])).toEqual(['Locks', 'Redis']);
+    expect(open([], ['b'])).toEqual(['Queries']);
+  });
+
+  test('each holds its own, and counts what is on', () => {
+    const groups = groupsOf([fault('a', 'Locks', true), fault('b', 'Queries'), fault('d', 'Locks')], null);
+    expect(groups.map(({ name, faults, on }) => [name, faults.length, on])).toEqual([
+      ['Locks', 2, 1],
+      ['Queries', 1, 0],
+    ]);
   });
 });

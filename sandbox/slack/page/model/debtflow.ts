@@ -12,9 +12,12 @@ export interface Latency {
 /** A fault that can be switched on. */
 export interface Fault {
   name: string;
+  group: string;
   title: string;
+  /** What it does, or why it cannot be had here. */
   description: string;
   on: boolean;
+  available: boolean;
 }
 
 /** One second of the sparkline. */
