@@ -55,6 +55,13 @@ async function openNewestThread(): Promise<void> {
   await page.getByTestId('thread-pane').waitFor();
 }
 
+/** Opens the fault's group on the panel. */
+async function showFault(name: string): Promise<void> {
+  const group = page.locator('.fault-group').filter({ has: page.getByTestId(`fault-${name}`) });
+  const heading = group.getByTestId(/^fault-group-/);
+  if ((await heading.getAttribute('aria-expanded')) === 'false') await heading.click();
+}
+
 describe.each([
   {
     fault: 'idle-in-transaction',
@@ -73,6 +80,7 @@ describe.each([
   test('from the fault to the resolved incident', async () => {
     await expect.poll(() => workspace().p95Ms(), { timeout: 40_000, interval: 200 }).toBeLessThan(200);
     await actAs('UONCALL');
+    await showFault(fault);
     await page.getByTestId(`fault-${fault}`).click();
     await expect.poll(() => workspace().p95Ms(), { timeout: 30_000, interval: 100 }).toBeGreaterThan(200);
 
