@@ -20,7 +20,7 @@ import {
 } from '../cause-rule.ts';
 import { celeryRoles, isNamedCelery } from '../celery-work.ts';
 import type { Evidence } from '../diagnosis.ts';
-import { inFlightAt } from '../ledger.ts';
+import { inFlightAt, withQueue } from '../ledger.ts';
 import { count, decimal, duration, percent, sessionName } from '../words.ts';
 import { heldInTurnByCelery } from './lock-active-writer.ts';
 
@@ -83,7 +83,7 @@ function byLocks(the: Case, blockers: readonly Blocker[]): Verdict {
       evidence,
     );
   }
-  const share = shareOf(blockedInFlight(the, blockers), the.ledger);
+  const share = shareOf(withQueue(blockedInFlight(the, blockers), the.ledger), the.ledger);
   const inTurn = worst.root.class === 'active' && heldInTurnByCelery(worst);
   return {
     status: 'found',
@@ -121,7 +121,7 @@ function byLoad(the: Case): Verdict {
   const text = `Celery (${load.roles.join(', ') || 'no role seen'}) has ${percent(load.statements)} of the execution time of PostgreSQL, and ${percent(load.working)} of its work in the samples`;
   const evidence = [{ text, data: { ...load } }];
   const inFlight = inFlightAt(the.ledger, 'db-cpu', 'db-io') * load.working;
-  const share = shareOf(inFlight, the.ledger);
+  const share = shareOf(withQueue(inFlight, the.ledger), the.ledger);
   if (load.statements < celeryShare || load.working < celeryShare || (share ?? 1) < causeShare) {
     return ruledOut(`no task of Celery blocks requests, and ${text}`, evidence);
   }

@@ -70,7 +70,8 @@ export const connectionExhaustion: CauseRule = {
         : `${limit.kind} ${limit.name} has used ${limit.used} of its ${limit.limit} connections.`;
     return {
       status: 'found',
-      share: null,
+      // With no slot left, the requests that fail are those that got none; who merely waits cannot be told from others.
+      share: isFull && (the.symptoms.errorRate ?? 0) > 0 ? the.symptoms.errorRate : null,
       // Somebody who waits or fails beside it is the second source.
       confidence: confidence(apiComplains(the)),
       summary,

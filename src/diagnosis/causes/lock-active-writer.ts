@@ -10,6 +10,7 @@ import {
 } from '../blockers.ts';
 import { type Case, type CauseRule, confidence, nobodySuffers, ruledOut, shareOf } from '../cause-rule.ts';
 import { isNamedCelery } from '../celery-work.ts';
+import { withQueue } from '../ledger.ts';
 import { offerSignal, proposalsOf, withheldOf } from '../proposals.ts';
 import { count, duration, percent, sessionName } from '../words.ts';
 
@@ -53,7 +54,7 @@ export const lockActiveWriter: CauseRule = {
         blockerEvidence(worst),
       );
     }
-    const share = shareOf(blockedInFlight(the, blockers), the.ledger);
+    const share = shareOf(withQueue(blockedInFlight(the, blockers), the.ledger), the.ledger);
     const offers = blockers
       .filter((blocker) => blocker.root.drain > 0 && isOneLongTransaction(the, blocker))
       .slice(0, MAX_OFFERS)

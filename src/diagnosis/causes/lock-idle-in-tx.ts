@@ -9,6 +9,7 @@ import {
   tableOf,
 } from '../blockers.ts';
 import { type Case, type CauseRule, confidence, nobodySuffers, ruledOut, shareOf } from '../cause-rule.ts';
+import { withQueue } from '../ledger.ts';
 import { offerSignal, proposalsOf, withheldOf } from '../proposals.ts';
 import { count, duration, percent, sessionName } from '../words.ts';
 
@@ -50,7 +51,7 @@ export const lockIdleInTx: CauseRule = {
       );
     }
     const inFlight = blockedInFlight(the, blockers);
-    const share = shareOf(inFlight, the.ledger);
+    const share = shareOf(withQueue(inFlight, the.ledger), the.ledger);
     const offers = blockers
       .filter(({ root }) => root.drain > 0)
       .slice(0, MAX_OFFERS)

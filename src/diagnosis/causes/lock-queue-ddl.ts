@@ -8,6 +8,7 @@ import {
 } from '../blockers.ts';
 import { type CauseRule, confidence, nobodySuffers, ruledOut, shareOf } from '../cause-rule.ts';
 import type { Evidence } from '../diagnosis.ts';
+import { withQueue } from '../ledger.ts';
 import { offerSignal, proposalsOf, withheldOf } from '../proposals.ts';
 import { count, duration, percent, sessionName } from '../words.ts';
 
@@ -65,7 +66,7 @@ export const lockQueueDdl: CauseRule = {
     if (nobodySuffers(the)) {
       return ruledOut('a schema change waits for its lock, but the API does not suffer', evidence);
     }
-    const share = shareOf(inFlight, the.ledger);
+    const share = shareOf(withQueue(inFlight, the.ledger), the.ledger);
     const offers = jams.slice(0, MAX_OFFERS).map(({ head }) => offerSignal('cancel-query', head, the.facts));
     return {
       status: 'found',

@@ -9,7 +9,7 @@ import {
   ruledOut,
   shareOf,
 } from '../cause-rule.ts';
-import { inFlightAt } from '../ledger.ts';
+import { inFlightAt, withQueue } from '../ledger.ts';
 import { count, duration, percent } from '../words.ts';
 
 type Database = PgbouncerReport['databases'][number];
@@ -54,7 +54,7 @@ export const pgbouncerPaused: CauseRule = {
     if (waiting.clients === 0 && nobodySuffers(the)) {
       return ruledOut(`${first.name} is ${wordOf(first)}, but nobody waits for it`, evidence);
     }
-    const share = shareOf(inFlightAt(the.ledger, 'pool-wait'), the.ledger);
+    const share = shareOf(withQueue(inFlightAt(the.ledger, 'pool-wait'), the.ledger), the.ledger);
     const waits =
       waiting.clients > 0
         ? `; ${count(waiting.clients, 'client waits', 'clients wait')}, the longest for ${duration(waiting.longestMs)}`

@@ -10,7 +10,7 @@ import {
   shareOf,
 } from '../cause-rule.ts';
 import type { Evidence } from '../diagnosis.ts';
-import { inFlightAt } from '../ledger.ts';
+import { inFlightAt, withQueue } from '../ledger.ts';
 import { type Holders, holdersOf, type Pool } from '../pool-holders.ts';
 import { offerSignal, proposalsOf, withheldOf } from '../proposals.ts';
 import { decimal, duration, percent, sessionName } from '../words.ts';
@@ -61,7 +61,7 @@ export const poolStarvation: CauseRule = {
     const holders = holdersOf(the.facts, report, worst);
     const evidence = [...starved.slice(0, 3).map(poolEvidence), ...holderEvidence(holders)];
     if (nobodySuffers(the)) return ruledOut(`${words}, but the API does not suffer`, evidence);
-    const share = shareOf(inFlightAt(the.ledger, 'pool-wait'), the.ledger);
+    const share = shareOf(withQueue(inFlightAt(the.ledger, 'pool-wait'), the.ledger), the.ledger);
     const held = isHeld(the, holders);
     const offers = held ? offersFor(the, holders) : [];
     const explains = share === null ? '' : `: ${percent(share)} of request time`;

@@ -10,6 +10,7 @@ import {
   shareOf,
 } from '../cause-rule.ts';
 import type { Evidence } from '../diagnosis.ts';
+import { withQueue } from '../ledger.ts';
 import { count, duration, percent } from '../words.ts';
 
 type Prepared = LockTreeReport['prepared'][number];
@@ -62,7 +63,7 @@ export const preparedTxOrphan: CauseRule = {
     if (nobodySuffers(the)) {
       return ruledOut('a prepared transaction holds locks, but the API does not suffer', evidence);
     }
-    const share = shareOf(lockWaitOf(the, victims), the.ledger);
+    const share = shareOf(withQueue(lockWaitOf(the, victims), the.ledger), the.ledger);
     return {
       status: 'found',
       share,
