@@ -9,7 +9,7 @@ export interface BenchedDebtflow {
   databaseUrl: string;
   /** As `npm start` configures it; another role may look at PostgreSQL. */
   service(probeUrl?: string): NamedService;
-  /** p95 at the client over the last 10 s. */
+  /** p95 at the client over the last 3 s. */
   p95Ms(): Promise<number>;
   stop(): Promise<void>;
 }
@@ -34,7 +34,7 @@ export async function startBenchedDebtflow(): Promise<BenchedDebtflow> {
       databaseUrl: addresses.databaseUrl,
       service: (probeUrl = addresses.probeUrl) => serviceOf({ ...addresses, probeUrl }),
       async p95Ms() {
-        const response = await fetch(`${addresses.controlUrl}/sandbox/debtflow/latency`);
+        const response = await fetch(`${addresses.controlUrl}/sandbox/rehearsal/latency`);
         const { p95Ms } = (await response.json()) as { p95Ms: number | null };
         if (p95Ms === null) throw new Error('DebtFlow has no users');
         return p95Ms;
