@@ -1,11 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { benchDiagnosis } from './diagnosis.ts';
 import { benchIncident } from './incident.ts';
 import { benchProbes } from './probes.ts';
 
 /**
- * `npm run bench -- [incident|probes] [--rounds N] [--json FILE]`; without a name: all of them. `incident` is what people
- * wait for, `probes` is what looking costs the diagnosed system.
+ * `npm run bench -- [incident|probes|diagnosis] [--rounds N] [--json FILE]`; without a name: all of them. `incident` is what people
+ * wait for, `probes` is what looking costs the diagnosed system,
+ * `diagnosis` what judging stored reports costs the bot.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -15,12 +17,13 @@ const rounds = Number(values.rounds);
 const BENCHES: Record<string, () => Promise<unknown>> = {
   incident: () => benchIncident(rounds),
   probes: benchProbes,
+  diagnosis: benchDiagnosis,
 };
 
 const wanted = positionals.length > 0 ? positionals : Object.keys(BENCHES);
 const unknown = wanted.filter((name) => BENCHES[name] === undefined);
 if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
-  process.stderr.write('usage: npm run bench -- [incident|probes] [--rounds N] [--json FILE]\n');
+  process.stderr.write('usage: npm run bench -- [incident|probes|diagnosis] [--rounds N] [--json FILE]\n');
   process.exit(2);
 }
 const results: Record<string, unknown> = {};

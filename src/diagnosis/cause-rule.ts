@@ -62,7 +62,7 @@ export function couldNotLook(summary: string): Verdict {
 
 /** Share of the requests in flight, 0 to 1; null when there were none. */
 export function shareOf(inFlight: number, ledger: Ledger): number | null {
-  return ledger.totalInFlight > 0 ? Math.min(1, inFlight / ledger.totalInFlight) : null;
+  return ledger.totalInFlight > 0 ? Math.min(1, Math.max(0, inFlight / ledger.totalInFlight)) : null;
 }
 
 /** Confidence of a gate that holds: a second source makes it proven. */

@@ -37,13 +37,18 @@ export function diagnose({ service, outcomes }: DiagnoseInput): Diagnosis {
 function judge(rule: CauseRule, the: Case): Verdict {
   const missing = rule.needs.filter((id) => the.facts.reports[id] === undefined);
   const [first] = missing;
-  if (first === undefined) return rule.judge(the);
+  if (first === undefined) return withinAll(rule.judge(the));
   const reasons = [...new Set(missing.map((id) => the.facts.missing(id).reason))];
   for (const id of missing) {
     const telling = rule.judgeMissing?.(the, the.facts.missing(id));
-    if (telling) return telling;
+    if (telling) return withinAll(telling);
   }
   return couldNotLook(`could not look: ${reasons.join('; ')}`);
+}
+
+/** Two sources that disagree may make a part greater than the whole. */
+function withinAll(verdict: Verdict): Verdict {
+  return verdict.share === null ? verdict : { ...verdict, share: Math.min(1, Math.max(0, verdict.share)) };
 }
 
 function verdictOf(facts: Facts, symptoms: Symptoms, found: number): Diagnosis['verdict'] {

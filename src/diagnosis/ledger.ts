@@ -17,11 +17,12 @@ import {
  * CPU, is in an outside call; where one of these could not be seen, it is `unknown` instead.
  */
 export function buildLedger(facts: Facts): Ledger {
-  const places = new Map<Place, Sighting>([
+  const direct: [Place, Sighting][] = [
     ...databasePlaces(facts),
     ['worker-queue', workerQueue(facts)],
     ['pool-wait', poolWait(facts)],
-  ]);
+  ];
+  const places = new Map(direct.map(([place, seen]) => [place, within(seen, Number.POSITIVE_INFINITY)]));
   const inside = () =>
     sum([...places].map(([place, seen]) => (place === 'worker-queue' ? 0 : amountOf(seen))));
   const fromCompletions = facts.reports['api-latency']?.inFlight ?? null;
@@ -32,8 +33,8 @@ export function buildLedger(facts: Facts): Ledger {
   const held = Math.max(sampled?.average ?? fromCompletions ?? 0, inside());
   const certain = sampled?.exact ? held : Math.max(Math.min(held, fromCompletions ?? 0), inside());
   const rest = () => Math.max(0, held - inside());
-  places.set('app-cpu', capped(appCpu(facts), rest()));
-  places.set('redis', redisWait(facts, rest()));
+  places.set('app-cpu', within(appCpu(facts), rest()));
+  places.set('redis', within(redisWait(facts, rest()), rest()));
 
   const left = rest();
   const sure = Math.max(0, certain - inside());
@@ -102,8 +103,9 @@ function outsideOf(
 
 const UNTOLD = 'busy workers cannot be told from idle ones';
 
-function capped(sight: Sighting, most: number): Sighting {
-  return 'inFlight' in sight ? { inFlight: Math.min(most, sight.inFlight) } : sight;
+/** At most this many; a counter that was reset in the window may have gone back, but nobody was there less than never. */
+function within(sight: Sighting, most: number): Sighting {
+  return 'inFlight' in sight ? { inFlight: Math.max(0, Math.min(most, sight.inFlight)) } : sight;
 }
 
 function add(places: Map<Place, Sighting>, place: Place, inFlight: number): void {
