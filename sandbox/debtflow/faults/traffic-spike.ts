@@ -21,8 +21,7 @@ export function trafficSpike(targets: FaultTargets): Fault {
     name: 'traffic-spike',
     group: 'Application',
     title: 'Many times as many users',
-    description:
-      'They do what users always do, and every request costs what it always did: there are just too many.',
+    description: `They do what users always do, and every request costs what it always did. There are ${FIRST_FACTOR} times as many, and ever more (up to ${MOST} times) until this machine feels it.`,
     truth: {
       cause: 'traffic-spike',
       alsoAcceptable: ['cpu-saturation-api', 'gunicorn-starvation'],
