@@ -66,6 +66,13 @@ test('the truth in the first place, with its evidence and its change on offer, p
   );
 });
 
+test('a change without a button has to stand in the advice', () => {
+  const truth: Truth = { ...TRUTH, cause: 'missing-index', mitigation: 'create-index' };
+  const advised = cause('missing-index', { advice: ['create index concurrently on payments (account_id);'] });
+  expect(judge([truth], seen([advised])).problems).toEqual([]);
+  expect(judge([truth], seen([cause('missing-index')])).problems).toEqual(['did not offer create-index']);
+});
+
 test.each([
   {
     what: 'its consequence in the first place',

@@ -61,9 +61,10 @@ export function connectionLeak(targets: FaultTargets): Fault {
       alsoAcceptable: [],
       evidence: ['connection-pool'],
       notFirst: ['pool-starvation', 'gunicorn-starvation', 'pgbouncer-paused'],
-      mitigation: 'terminate-backend',
+      // Ending one of its sessions frees one slot: the client has to be restarted.
+      mitigation: null,
       harmful: ['add-worker', 'create-index'],
-      recovers: 'by-mitigation',
+      recovers: 'by-hand',
     },
     isOn: () => sessions.size > 0,
 

@@ -55,6 +55,8 @@ export const redisUnreachable: CauseRule = {
     if (!TELLING.has(missing.code)) return null;
     // Redis says itself that it is full; that it does not answer the bot may be the bot's own trouble.
     if (missing.code !== 'target-full' && nobodySuffers(the)) return null;
+    // Where others are silent, too, it is the machine or the network, and Redis only one of many.
+    if (missing.code === 'target-timeout' && othersAreSilent(the)) return null;
     return found(the, `Redis cannot be used: ${missing.reason}.`, [
       { text: missing.reason, data: { code: missing.code } satisfies Partial<Missing> },
     ]);
@@ -62,6 +64,12 @@ export const redisUnreachable: CauseRule = {
 };
 
 const TELLING: ReadonlySet<string> = new Set(['target-unreachable', 'target-timeout', 'target-full']);
+
+const OTHER_TARGETS = ['active-queries', 'gunicorn-workers', 'pgbouncer'] as const;
+
+function othersAreSilent({ facts }: Case): boolean {
+  return OTHER_TARGETS.some((id) => !facts.reports[id] && facts.missing(id).code === 'target-timeout');
+}
 
 function found(the: Case, summary: string, evidence: Evidence[]): Verdict {
   return {

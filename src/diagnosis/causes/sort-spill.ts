@@ -63,10 +63,11 @@ export const sortSpill: CauseRule = {
     }
     const words = `${bytes(written ?? 0)} a second go to temporary files`;
     if (nobodySuffers(the)) return ruledOut(`${words}, but the API does not suffer`, evidence);
-    const inFlight =
-      spilling.length > 0
-        ? spilling.reduce((sum, load) => sum + load.inFlight, 0)
-        : waits.share * inFlightAt(the.ledger, 'db-io', 'db-cpu');
+    // What has not ended yet is in no counter of a statement, but it waits for its files: the larger one misses less.
+    const inFlight = Math.max(
+      spilling.reduce((sum, load) => sum + load.inFlight, 0),
+      waits.share * inFlightAt(the.ledger, 'db-io', 'db-cpu'),
+    );
     const share = shareOf(withQueue(inFlight, the.ledger), the.ledger);
     if (share !== null && share < causeShare) {
       return ruledOut(`${words}, but that is only ${percent(share)} of the request time`, evidence);

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { diagnose } from '../../../src/diagnosis/diagnose.ts';
 import { gunicornReport } from '../../fixtures/reports/gunicorn-workers.ts';
 import { healthyRedisReport, redisCommand, stalled } from '../../fixtures/reports/redis.ts';
-import { activeReport, session } from '../../helpers/reports.ts';
+import { activeReport, outcomesOf, session, slow } from '../../helpers/reports.ts';
+import { testService } from '../../helpers/test-service.ts';
 import { lockPileUp, verdictOn, well } from './verdicts.ts';
 
 const keys = redisCommand({ command: 'keys', calls: 2, averageMicros: 840_000, busyRatio: 0.56 });
@@ -155,6 +157,18 @@ describe('redis-unreachable', () => {
     });
     expect(verdictOn('redis-unreachable', well, refused).status).toBe('could-not-look');
     expect(verdictOn('redis-unreachable', well, { ...refused, code: 'target-full' }).status).toBe('found');
+  });
+
+  test('is not concluded from a time-out among others: then it is the machine or the network', () => {
+    const late = { ...refused, code: 'target-timeout', reason: 'no answer within 4.8 s' };
+    expect(verdictOn('redis-unreachable', {}, late).status).toBe('found');
+    const outcomes = outcomesOf({ 'api-latency': slow(6) }).map((outcome) =>
+      outcome.probeId === 'redis'
+        ? { ...late, step: 6, startedAt: '', durationMs: 4_800, status: 'failed' as const }
+        : outcome,
+    );
+    const { causes } = diagnose({ service: testService(), outcomes });
+    expect(causes.find(({ id }) => id === 'redis-unreachable')?.status).toBe('could-not-look');
   });
 
   test('is not concluded from a denied login', () => {
