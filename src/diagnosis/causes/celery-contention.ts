@@ -84,7 +84,7 @@ function byLocks(the: Case, blockers: readonly Blocker[]): Verdict {
     );
   }
   const share = shareOf(withQueue(blockedInFlight(the, blockers), the.ledger), the.ledger);
-  const inTurn = worst.root.class === 'active' && heldInTurnByCelery(worst);
+  const inTurn = worst.root.class === 'active' && heldInTurnByCelery(the, worst);
   return {
     status: 'found',
     share,

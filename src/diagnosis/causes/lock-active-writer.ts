@@ -45,7 +45,7 @@ export const lockActiveWriter: CauseRule = {
   judge(the) {
     const busy = blockersOf(the, ['active', 'running-ddl']);
     // Where tasks of Celery hold the rows one after the other, ending one of them does not help.
-    const blockers = busy.filter((blocker) => !heldInTurnByCelery(blocker));
+    const blockers = busy.filter((blocker) => !heldInTurnByCelery(the, blocker));
     const [worst] = blockers;
     if (!worst) return notBusy(the, busy);
     if (nobodySuffers(the)) {
@@ -75,10 +75,14 @@ export const lockActiveWriter: CauseRule = {
 };
 
 /** Whether Celery's transactions hold the locks one after the other: then the tasks are the cause, not one session. */
-export function heldInTurnByCelery({ root, session, victims }: Blocker): boolean {
+export function heldInTurnByCelery({ facts }: Case, { root, session, victims }: Blocker): boolean {
   if (!isNamedCelery(session)) return false;
-  // Who waits for longer than the holder's transaction is old has waited for its predecessors, too.
-  return !root.lasting || longestWaitMs(victims) > (session.xactAgeMs ?? Number.POSITIVE_INFINITY);
+  const xactAgeMs = session.xactAgeMs ?? Number.POSITIVE_INFINITY;
+  // Who waits for longer than the holder's transaction is old has waited for its predecessors, too. And a task that is
+  // not long yet is mostly a batch: the next one follows when it is cancelled.
+  return (
+    !root.lasting || longestWaitMs(victims) > xactAgeMs || xactAgeMs < facts.service.thresholds.longQueryMs
+  );
 }
 
 /** A holder that is young itself is only the present one of many; ending it frees nobody for long. */

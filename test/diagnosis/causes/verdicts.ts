@@ -26,6 +26,7 @@ export function verdictOn(
   id: string,
   reports: Partial<Reports>,
   failure?: { code: string; reason: string; probeId: keyof Reports },
+  judgedFor = service,
 ): Said {
   const all = { 'api-latency': slow(6), ...quiet, ...reports };
   const outcomes = outcomesOf(all).map((outcome) => {
@@ -33,11 +34,24 @@ export function verdictOn(
     const { step, startedAt, durationMs } = outcome;
     return { step, startedAt, durationMs, ...failure, status: 'failed' as const };
   });
-  const { causes } = diagnose({ service, outcomes });
+  const { causes } = diagnose({ service: judgedFor, outcomes });
   const said = causes.find((cause) => cause.id === id);
   if (!said) throw new Error(`no verdict on ${id}`);
   return { ...said, first: causes[0]?.id };
 }
+
+const acting = testService({
+  targets: {
+    postgres: {
+      ...{ url: 'postgres://p@db/debtflow', actionUrl: 'postgres://a@db/debtflow' },
+      applicationRoles: ['debtflow'],
+    },
+  },
+});
+
+/** The same in a service whose bot may act: with the buttons. */
+export const offeredFor = (id: string, reports: Partial<Reports>): Said =>
+  verdictOn(id, reports, undefined, acting);
 
 const quiet: Partial<Reports> = {
   'active-queries': activeReport([['CPU', 'on-cpu', 0.5]]),
