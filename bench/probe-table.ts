@@ -53,11 +53,15 @@ export function wholeText(whole: WholeRuns): string {
   const { durationsMs, failed, statements, serverMs, commands, sessions, p95Ms } = whole;
   const median = (samples: number[]) => quantile(samples, 0.5);
   const ratio = median(p95Ms.looking) / median(p95Ms.quiet);
+  // Neighbours in time: on a machine that others use too, the two ratios differ, and neither proves an effect alone.
+  const paired = p95Ms.looking.map((ms, i) => ms / (p95Ms.quiet[i] ?? Number.NaN));
   const list = (samples: number[]) => samples.map((ms) => ms.toFixed(0)).join(' ');
   return [
     `all probes together, ${durationsMs.length} runs: ${pair(durationsMs)} ms, ${pair(durationsMs.map((ms) => ms - 3_000))} ms beyond the window`,
     `per run: ${number(statements, 1)} statements, ${number(serverMs, 1)} ms at PostgreSQL, ${number(commands, 1)} commands and looks; ${sessions} sessions at most`,
-    `p95 of the API without a run: ${list(p95Ms.quiet)} ms; during one: ${list(p95Ms.looking)} ms; ratio of the medians ${number(ratio, 2)}`,
+    `p95 of the API without a run: ${list(p95Ms.quiet)} ms`,
+    `p95 of the API during one:     ${list(p95Ms.looking)} ms`,
+    `ratio of the medians ${number(ratio, 2)}; of neighbours: ${[0.25, 0.5, 0.75].map((q) => number(quantile(paired, q), 2)).join(', ')} (quartiles)`,
     ...[...new Set(failed)].map((why) => `  did not answer: ${why}`),
   ].join('\n');
 }
