@@ -4,9 +4,6 @@ import { type Debtflow, startDebtflow } from './debtflow/debtflow.ts';
 import { registerPage } from './page.ts';
 import { createSlackSandbox, type SlackSandbox } from './slack/slack.ts';
 
-/** The bot and its page go first. */
-const NICENESS = 10;
-
 export interface SandboxOptions {
   stateDir: string;
   /** Whether DebtFlow is started beside the workspace. */
@@ -27,9 +24,7 @@ export async function startSandbox(app: FastifyInstance, options: SandboxOptions
   const slack = await createSlackSandbox({ stateDir: join(stateDir, 'slack'), log });
   await slack.register(app);
   const [debtflow] = await Promise.all([
-    options.debtflow
-      ? startDebtflow({ stateDir: join(stateDir, 'debtflow'), niceness: NICENESS, log, progress })
-      : null,
+    options.debtflow ? startDebtflow({ stateDir: join(stateDir, 'debtflow'), log, progress }) : null,
     registerPage(app),
   ]);
   await debtflow?.register(app);
