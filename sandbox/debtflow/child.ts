@@ -1,5 +1,4 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { lowerSession, nicely } from '../../src/embedded-postgres/niceness.ts';
 
 const READY_DEADLINE_MS = 30_000;
 
@@ -10,22 +9,16 @@ export interface ChildOptions {
   stdio: StdioOptions;
   /** Small heaps: ten of these run beside each other. */
   heapMb: number;
-  /** 0 to 19: how much it lets other programs go first. */
-  niceness: number;
 }
 
 /** Starts a program in its own process group, so that Ctrl-C reaches us and we end it in order. */
 export function spawnProgram(options: ChildOptions): ChildProcess {
   const heap = [`--max-old-space-size=${options.heapMb}`, '--max-semi-space-size=2'];
-  const { niceness } = options;
-  const [program, args] = nicely(niceness, process.execPath, [...heap, options.script]);
-  const child = spawn(program, args, {
+  return spawn(process.execPath, [...heap, options.script], {
     env: { PATH: process.env.PATH, TZ: 'UTC', ...options.env },
     stdio: options.stdio,
     detached: true,
   });
-  void lowerSession(child.pid, niceness);
-  return child;
 }
 
 /** Resolves with the first message of the given type; rejects when the program ends before it. */

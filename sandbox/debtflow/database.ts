@@ -48,14 +48,12 @@ export async function startDatabase(
   stateDir: string,
   size: 'full' | 'small',
   progress: (step: string, detail?: string) => void,
-  niceness = 0,
 ): Promise<Database> {
   progress('database');
   const server = await startEmbeddedPostgres({
     dataDir: join(stateDir, 'debtflow-db'),
     database: 'debtflow',
     settings: SETTINGS,
-    niceness,
   });
   try {
     const { seeded } = await seed(server.url, size, progress);

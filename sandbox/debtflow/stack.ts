@@ -22,11 +22,6 @@ export interface DebtflowOptions {
   load?: boolean;
   /** Servers that are not started although this machine has them. */
   without?: ServerName[];
-  /**
-   * 0 to 19: how much DebtFlow lets other programs go first; default 0. In production the bot is on another machine:
-   * on this one it must not starve of what it is to diagnose.
-   */
-  niceness?: number;
 }
 
 /** Servers that DebtFlow uses where the machine has them. */
@@ -35,7 +30,6 @@ export type ServerName = 'redis' | 'pgbouncer';
 /** Everything that runs. */
 export interface Stack {
   stateDir: string;
-  niceness: number;
   database: Database;
   redis: RedisServer | null;
   pgbouncer: PgBouncerServer | null;
@@ -50,22 +44,22 @@ export type Stop = () => Promise<void>;
 /** Starts the parts, side by side where they do not need each other; what ends each is added to `stops` once it runs. */
 export async function startStack(options: DebtflowOptions, stops: Stop[]): Promise<Stack> {
   const stateDir = resolve(options.stateDir);
-  const { size = 'full', niceness = 0, log = () => undefined, progress = () => undefined } = options;
+  const { size = 'full', log = () => undefined, progress = () => undefined } = options;
   const kept = <T extends { stop: Stop } | null>(part: T): T => {
     if (part) stops.push(part.stop);
     return part;
   };
   await mkdir(stateDir, { recursive: true });
   const [database, redis, gateway, programs] = await together([
-    startDatabase(stateDir, size, progress, niceness).then(kept),
-    attempt(options, 'redis', () => startRedis(stateDir, niceness)).then(kept),
+    startDatabase(stateDir, size, progress).then(kept),
+    attempt(options, 'redis', () => startRedis(stateDir)).then(kept),
     startGateway().then(kept),
     buildPrograms(stateDir),
   ]);
 
   progress('api');
   const pgbouncer = kept(
-    await attempt(options, 'pgbouncer', () => startPgBouncer(stateDir, database.apiUrl, niceness)),
+    await attempt(options, 'pgbouncer', () => startPgBouncer(stateDir, database.apiUrl)),
   );
   const api = kept(
     await startApi({
@@ -74,16 +68,15 @@ export async function startStack(options: DebtflowOptions, stops: Stop[]): Promi
       databaseUrl: pgbouncer?.apiUrl ?? database.apiUrl,
       redisUrl: redis?.url ?? null,
       gatewayUrl: gateway.url,
-      niceness,
       log,
     }),
   );
   const volume = VOLUMES[size];
-  const celery = kept(startTasks(programs, stateDir, { database, redis, volume, niceness, log }));
+  const celery = kept(startTasks(programs, stateDir, { database, redis, volume, log }));
 
   progress('load');
   const load = kept(startLoad({ programs, apiUrl: api.url, volume, on: options.load ?? true, log }));
-  return { stateDir, niceness, database, redis, pgbouncer, gateway, api, celery, load };
+  return { stateDir, database, redis, pgbouncer, gateway, api, celery, load };
 }
 
 /** Waits for all, also when one fails: what still starts could not be stopped. */
@@ -112,16 +105,14 @@ function startTasks(
   stateDir: string,
   parts: Pick<Stack, 'database' | 'redis'> & {
     volume: (typeof VOLUMES)['full'];
-    niceness: number;
     log: (line: string) => void;
   },
 ): Celery {
-  const { database, redis, volume, niceness, log } = parts;
+  const { database, redis, volume, log } = parts;
   const logFile = join(stateDir, 'debtflow-celery.log');
   return startCelery(
     programs,
     { databaseUrl: database.celeryUrl, redisUrl: redis?.url ?? null, volume, logFile },
-    niceness,
     log,
   );
 }

@@ -9,7 +9,6 @@ import pg from 'pg';
 import { BotError } from '../errors.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
 import { type Launcher, unprivilegedLauncher } from './launcher.ts';
-import { lowerSession, nicely } from './niceness.ts';
 import {
   endWithProcess,
   isAlive,
@@ -31,8 +30,6 @@ export interface EmbeddedPostgresOptions {
   database: string;
   /** postgresql.conf settings, given on the command line. */
   settings?: Record<string, string | number>;
-  /** 0 to 19: how much it lets other programs go first; default 0. */
-  niceness?: number;
 }
 
 export interface EmbeddedPostgres {
@@ -67,7 +64,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const password = (await readFile(join(dataDir, 'latency-bot.password'), 'utf8')).trim();
 
   const left = await leftBehind(dataDir);
-  const server = left ?? (await launch(dataDir, options, binaries.postgres, launcher));
+  const server = left ?? (await launch(dataDir, options.settings ?? {}, binaries.postgres, launcher));
   if (!left) endWithProcess(server.pid);
   const urlFor = (database: string) =>
     `postgres://postgres:${password}@127.0.0.1:${server.port}/${encodeURIComponent(database)}`;
@@ -132,7 +129,7 @@ async function initialise(dataDir: string, binaries: Binaries, launcher: Launche
 
 async function launch(
   dataDir: string,
-  { settings = {}, niceness = 0 }: EmbeddedPostgresOptions,
+  settings: Record<string, string | number>,
   postgres: string,
   launcher: Launcher,
 ): Promise<RunningServer> {
@@ -146,10 +143,7 @@ async function launch(
     ...settings,
   };
   const flags = Object.entries(effective).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const [program, args] = nicely(
-    niceness,
-    ...launcher.command(postgres, ['-D', dataDir, '-p', String(port), ...flags]),
-  );
+  const [program, args] = launcher.command(postgres, ['-D', dataDir, '-p', String(port), ...flags]);
   const log = await open(join(dirname(dataDir), `${parse(dataDir).base}.log`), 'a');
   const child = spawn(program, args, {
     ...launcher.spawnOptions,
@@ -162,7 +156,6 @@ async function launch(
   await log.close();
   child.unref();
   if (!child.pid) throw new BotError('embedded-postgres', `starting ${program}`);
-  void lowerSession(child.pid, niceness);
   return { pid: child.pid, port };
 }
 

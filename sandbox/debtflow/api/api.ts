@@ -24,8 +24,6 @@ export interface ApiOptions {
   gatewayUrl?: string;
   workers?: number;
   timeoutMs?: number;
-  /** 0 to 19: how much it lets other programs go first; default 0. */
-  niceness?: number;
   log: (line: string) => void;
 }
 
@@ -65,7 +63,6 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     env: { [CONFIG_VARIABLE]: JSON.stringify(config) },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', descriptorOf(socket)],
     heapMb: 64,
-    niceness: options.niceness ?? 0,
   });
   socket.close(); // our copy; the master's stays open
   const ready = await firstMessage<ReadyMessage>(master, 'ready').catch(async (error: unknown) => {

@@ -10,18 +10,12 @@ export interface Celery {
   stop(): Promise<void>;
 }
 
-export function startCelery(
-  programs: Programs,
-  config: CeleryConfig,
-  niceness: number,
-  log: (line: string) => void,
-): Celery {
+export function startCelery(programs: Programs, config: CeleryConfig, log: (line: string) => void): Celery {
   const child = spawnProgram({
     script: programs.celery,
     env: { [CELERY_VARIABLE]: JSON.stringify(config) },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     heapMb: 64,
-    niceness,
   });
   child.once('error', (error) => log(`starting Celery: ${error.message}`));
   let stopping = false;

@@ -37,7 +37,6 @@ export function cpuHog(targets: FaultTargets): Fault {
             dir: join(targets.stateDir, 'letters', String(n)),
             files: {},
             args: ['-c', LETTERS],
-            niceness: targets.niceness,
             answers: async () => undefined,
           }),
         ),

@@ -38,7 +38,6 @@ export function startLoad(options: LoadOptions): Load {
     env: { [LOAD_VARIABLE]: JSON.stringify(config) },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     heapMb: 64,
-    niceness: 0, // a starved client would measure its own waiting
   });
   child.on('message', (message) => window.add(message as LoadMessage));
   child.once('error', (error) => options.log(`starting the load: ${error.message}`));

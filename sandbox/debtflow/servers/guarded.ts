@@ -3,7 +3,6 @@ import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { unprivilegedLauncher } from '../../../src/embedded-postgres/launcher.ts';
-import { lowerSession, nicely } from '../../../src/embedded-postgres/niceness.ts';
 import { stopProgram } from '../child.ts';
 
 /**
@@ -34,8 +33,6 @@ export interface GuardedOptions {
   dir: string;
   files: Record<string, string>;
   args: string[];
-  /** 0 to 19: how much it lets other programs go first. */
-  niceness: number;
   /** Resolves once the server answers, rejects until then. */
   answers(): Promise<void>;
 }
@@ -61,10 +58,7 @@ export async function startGuarded(options: GuardedOptions): Promise<Guarded> {
   }
   if (launcher.owner) for (const path of owned) await chown(path, launcher.owner.uid, launcher.owner.gid);
 
-  const [command, args] = nicely(
-    options.niceness,
-    ...launcher.command('/bin/sh', ['-c', GUARD, 'guard', program, ...options.args]),
-  );
+  const [command, args] = launcher.command('/bin/sh', ['-c', GUARD, 'guard', program, ...options.args]);
   const child = spawn(command, args, {
     ...launcher.spawnOptions,
     cwd: '/',
@@ -72,7 +66,6 @@ export async function startGuarded(options: GuardedOptions): Promise<Guarded> {
     stdio: ['pipe', 'ignore', 'pipe'],
     detached: true, // Ctrl-C reaches us, and we end it in order
   });
-  void lowerSession(child.pid, options.niceness);
   const stop = () => stopProgram(child, STOP_GRACE_MS);
   try {
     await untilItAnswers(child, options);

@@ -22,11 +22,7 @@ export interface PgBouncerServer {
 const ANSWER_DEADLINE_MS = 1_000;
 
 /** Starts a private PgBouncer before the database of `apiUrl`; null where there is none on this machine. */
-export async function startPgBouncer(
-  stateDir: string,
-  apiUrl: string,
-  niceness: number,
-): Promise<PgBouncerServer | null> {
+export async function startPgBouncer(stateDir: string, apiUrl: string): Promise<PgBouncerServer | null> {
   const program = findProgram('pgbouncer');
   if (!program) return null;
   const dir = join(stateDir, 'pgbouncer');
@@ -51,7 +47,6 @@ export async function startPgBouncer(
       ),
     },
     args: ['-q', join(dir, 'pgbouncer.ini')],
-    niceness,
     answers: () => showVersion(probeUrl),
   });
   return {

@@ -25,7 +25,7 @@ const LOOK = [
 ].join(' ');
 
 /** Starts a private Redis below `stateDir`; null where there is none on this machine. */
-export async function startRedis(stateDir: string, niceness: number): Promise<RedisServer | null> {
+export async function startRedis(stateDir: string): Promise<RedisServer | null> {
   const program = findProgram('redis-server');
   if (!program) return null;
   const dir = join(stateDir, 'redis');
@@ -52,7 +52,6 @@ export async function startRedis(stateDir: string, niceness: number): Promise<Re
     dir,
     files: { 'redis.conf': `${config.join('\n')}\n` },
     args: [join(dir, 'redis.conf')],
-    niceness,
     answers: () => ping(url),
   });
   return {
