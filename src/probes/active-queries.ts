@@ -3,11 +3,15 @@ import { z } from 'zod';
 import { BotError } from '../errors.ts';
 import { Session } from '../targets/backend.ts';
 import type { PostgresTarget } from '../targets/postgres.ts';
+import { timeLimit } from '../targets/time-limit.ts';
 import type { Probe } from './probe.ts';
 import { SESSION_COLUMNS, type SessionRow, toSession } from './session-row.ts';
 
 const SAMPLE_EVERY_MS = 250;
 const MAX_SESSIONS = 50;
+/** After the window the last sample, and then the sessions, have this long. */
+const LAST_SAMPLE_MS = 700;
+const SESSIONS_MS = 1_500;
 
 // One row per busy process; a parallel worker counts for its leader. Each sample is a transaction of its own, or
 // pg_stat_activity would stay frozen. No wait event means that the process is on the CPU.
@@ -77,15 +81,24 @@ export const activeQueries: Probe<ActiveQueriesReport> = {
   title: 'Busy database sessions',
   runbookStep: 2,
   needs: ['postgres'],
-  cost: '13 reads of pg_stat_activity within the window and one of the sessions that are busy',
+  cost: '13 reads of pg_stat_activity within the window and two of the sessions that are busy',
   requires: ['postgres:reachable', 'postgres:read-all-stats'],
   improvedBy: ['postgres:query-id', 'postgres:reserved-slots'],
   report: Report,
 
   async run({ targets, service, windowMs, signal }) {
     if (!targets.postgres) throw new BotError('not-configured', 'no PostgreSQL is configured');
-    const samples = await sampleActivity(targets.postgres, windowMs, signal);
-    const rows = await targets.postgres.query<SessionRow>({ probe: 'active-queries', sql: SESSIONS, signal });
+    const { postgres } = targets;
+    const startedAt = performance.now();
+    const until = (ms: number) => timeLimit(signal, Math.max(0, startedAt + ms - performance.now()));
+    const ask = { probe: 'active-queries', sql: SESSIONS };
+    const begin = await postgres.query<SessionRow>({ ...ask, signal });
+    const samples = await sampleActivity(postgres, windowMs, until(windowMs + LAST_SAMPLE_MS));
+    // Late is worse than a little old: on a starved server the sessions of the begin have to do.
+    const rows = await unlessLate(
+      postgres.query<SessionRow>({ ...ask, signal: until(windowMs + SESSIONS_MS) }),
+      begin,
+    );
     const shown = rows.slice(0, MAX_SESSIONS);
     const roles = service.targets.postgres?.applicationRoles ?? [];
     const isApplication = (row: SampleRow) => roles.length === 0 || roles.includes(row.role);
@@ -113,7 +126,22 @@ export const activeQueries: Probe<ActiveQueriesReport> = {
   },
 };
 
-/** No connection is held between two samples: other probes share the budget. */
+/** What was seen before, where this answer does not come in time. */
+async function unlessLate<T, U>(answer: Promise<T>, before: U): Promise<T | U> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isLate(error)) return before;
+    throw error;
+  }
+}
+
+const isLate = (error: unknown) => error instanceof BotError && error.code === 'target-timeout';
+
+/**
+ * No connection is held between two samples: other probes share the budget. A server that stops to answer ends the
+ * series, and does not take back what it said before.
+ */
 async function sampleActivity(
   postgres: PostgresTarget,
   windowMs: number,
@@ -122,7 +150,10 @@ async function sampleActivity(
   const samples: SampleRow[][] = [];
   const startedAt = performance.now();
   for (;;) {
-    samples.push(await postgres.query<SampleRow>({ probe: 'active-queries', sql: SAMPLE, signal }));
+    const sample = postgres.query<SampleRow>({ probe: 'active-queries', sql: SAMPLE, signal });
+    const rows = await (samples.length === 0 ? sample : unlessLate(sample, null));
+    if (rows === null) return samples;
+    samples.push(rows);
     const elapsedMs = performance.now() - startedAt;
     const nextMs = Math.ceil((elapsedMs + 1) / SAMPLE_EVERY_MS) * SAMPLE_EVERY_MS;
     if (nextMs > windowMs) return samples;

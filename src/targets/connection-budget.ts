@@ -16,8 +16,8 @@ export interface BudgetOptions<C> {
 }
 
 export interface ConnectionBudget<C> {
-  /** Lends a connection to `work`, waiting for a free one when the budget is used up. */
-  use<T>(signal: AbortSignal, work: (connection: C) => Promise<T>): Promise<T>;
+  /** Lends a connection to `work`, waiting for a free one when the budget is used up; who is `patient` comes last. */
+  use<T>(signal: AbortSignal, work: (connection: C) => Promise<T>, patient?: boolean): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -28,6 +28,7 @@ export interface ConnectionBudget<C> {
 export function createConnectionBudget<C>(options: BudgetOptions<C>): ConnectionBudget<C> {
   const idle: C[] = [];
   const waiting = new Set<() => void>();
+  const patient = new Set<() => void>();
   const lent = new Set<C>();
   const opening = new Set<Promise<C>>();
   let size = 0;
@@ -36,9 +37,10 @@ export function createConnectionBudget<C>(options: BudgetOptions<C>): Connection
   let spareTimer: NodeJS.Timeout | undefined;
 
   function wakeOne(): void {
-    const [next] = waiting;
+    const [next] = waiting.size > 0 ? waiting : patient;
     if (next) {
       waiting.delete(next);
+      patient.delete(next);
       next();
     }
   }
@@ -64,13 +66,13 @@ export function createConnectionBudget<C>(options: BudgetOptions<C>): Connection
     return size < options.max && !sharing;
   }
 
-  async function acquire(signal: AbortSignal): Promise<C> {
+  async function acquire(signal: AbortSignal, queue: Set<() => void>): Promise<C> {
     for (;;) {
       signal.throwIfAborted();
       if (closed) throw new BotError('internal', 'the connections of this service are closed');
       const ready = takeIdle() ?? (mayOpen() ? await openOrShare(signal) : undefined);
       if (ready !== undefined) return ready;
-      await released(signal);
+      await released(signal, queue);
     }
   }
 
@@ -105,18 +107,18 @@ export function createConnectionBudget<C>(options: BudgetOptions<C>): Connection
     return lent.size + idle.length > 0;
   }
 
-  function released(signal: AbortSignal): Promise<void> {
+  function released(signal: AbortSignal, queue: Set<() => void>): Promise<void> {
     return new Promise((resolve, reject) => {
       const wake = () => {
         signal.removeEventListener('abort', give);
         resolve();
       };
       const give = () => {
-        waiting.delete(wake);
+        queue.delete(wake);
         reject(signal.reason);
       };
       signal.addEventListener('abort', give, { once: true });
-      waiting.add(wake);
+      queue.add(wake);
     });
   }
 
@@ -133,8 +135,8 @@ export function createConnectionBudget<C>(options: BudgetOptions<C>): Connection
   }
 
   return {
-    async use(signal, work) {
-      const connection = await acquire(signal);
+    async use(signal, work, comesLast = false) {
+      const connection = await acquire(signal, comesLast ? patient : waiting);
       try {
         return await work(connection);
       } finally {
@@ -145,8 +147,9 @@ export function createConnectionBudget<C>(options: BudgetOptions<C>): Connection
     async close() {
       closed = true;
       clearTimeout(spareTimer);
-      for (const wake of waiting) wake();
+      for (const wake of [...waiting, ...patient]) wake();
       waiting.clear();
+      patient.clear();
       await Promise.all([...idle.splice(0), ...lent].map((connection) => options.shut(connection)));
     },
   };

@@ -27,6 +27,8 @@ const PROBE_SETTINGS = {
   search_path: 'pg_catalog',
 };
 
+/** Probes with many statements: where each takes long, who waits for whom has to be known first. */
+const PATIENT: ReadonlySet<string> = new Set(['explain', 'table-health', 'postgres-server']);
 /** A second session cannot be had now: no slot, or no CPU to start a backend in time. The first one still answers. */
 const CROWDED: ReadonlySet<string> = new Set(['target-full', 'target-timeout']);
 
@@ -85,10 +87,14 @@ export function openPostgres(config: PostgresConfig, log?: Log): PostgresTarget 
   ): Promise<T> {
     const limit = timeLimit(ask.signal, CONNECT_TIMEOUT_MS + PROBE_STATEMENT_MS);
     return budget
-      .use(limit, async (connection) => {
-        await connection.rename(applicationName(ask.probe), limit);
-        return work(connection, limit);
-      })
+      .use(
+        limit,
+        async (connection) => {
+          await connection.rename(applicationName(ask.probe), limit);
+          return work(connection, limit);
+        },
+        PATIENT.has(ask.probe),
+      )
       .catch((error: unknown) => {
         if (error instanceof BotError) throw error;
         // Only the wait for a free connection of the budget ends with the bare reason of the signal.

@@ -87,3 +87,28 @@ test('who gives up waiting leaves the queue, and the next one is served', async 
   expect(await patient).toBe('served');
   await budget.close();
 });
+
+test('who is patient comes after all others', async () => {
+  const budget = createConnectionBudget<object>({
+    max: 1,
+    open: async () => ({}),
+    shut: async () => undefined,
+    isBroken: () => false,
+    isCrowded: () => false,
+    spareIdleMs: 1_000,
+  });
+  const order: string[] = [];
+  const signal = new AbortController().signal;
+  const use = (name: string, patient: boolean) =>
+    budget.use(
+      signal,
+      async () => {
+        order.push(name);
+        await new Promise((done) => setImmediate(done));
+      },
+      patient,
+    );
+  await Promise.all([use('first', false), use('patient', true), use('second', false), use('third', false)]);
+  expect(order).toEqual(['first', 'second', 'third', 'patient']);
+  await budget.close();
+});
