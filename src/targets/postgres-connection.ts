@@ -41,6 +41,7 @@ export async function connect(
     application_name: settings.applicationName,
     connectionTimeoutMillis: settings.connectTimeoutMs,
     keepAlive: true,
+    pipeline: true,
     options: Object.entries(settings.settings)
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(' '),
@@ -89,8 +90,8 @@ export async function connect(
     },
     async rename(name, limit) {
       if (name === applicationName) return;
+      applicationName = name; // what is sent after this comes after it
       await connection.query("select set_config('application_name', $1, false)", [name], limit);
-      applicationName = name;
     },
     async shut() {
       const dead = broken;

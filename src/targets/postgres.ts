@@ -90,8 +90,12 @@ export function openPostgres(config: PostgresConfig, log?: Log): PostgresTarget 
       .use(
         limit,
         async (connection) => {
-          await connection.rename(applicationName(ask.probe), limit);
-          return work(connection, limit);
+          // Not awaited first: both go out together, and on a starved server each round trip waits for a CPU.
+          const renamed = connection.rename(applicationName(ask.probe), limit);
+          renamed.catch(() => undefined); // awaited below, after what can fail first
+          const answer = await work(connection, limit);
+          await renamed;
+          return answer;
         },
         PATIENT.has(ask.probe),
       )
