@@ -16,7 +16,7 @@ const QUICK_PING_MS = 10;
 const NOT_OF_REQUESTS =
   /^(ping|info|b[lrz](pop|move|mpop|popmin|popmax|poplpush)|(client|config|latency|memory|slowlog)\|)/;
 
-/** Whether a session is a request of the API: not Celery, though it may share its role, and not a background process. */
+/** Whether a session is a request of the API: not Celery, though it may share its role, and no background worker */
 export function isRequest(facts: Facts, session: { role: string; application: string }): boolean {
   return session.role !== '' && facts.isApplication(session.role) && !isNamedCelery(session);
 }

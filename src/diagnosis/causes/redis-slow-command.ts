@@ -148,26 +148,29 @@ function clientEvidence({ clientGroups }: RedisReport, slow: SlowCommand | null)
   }));
 }
 
-/** What to use instead. https://redis.io/docs/latest/commands/ */
-const INSTEAD: Record<string, string> = {
-  keys: 'KEYS walks over every key: use SCAN with COUNT (django-redis: cache.iter_keys(), and cache.delete_pattern() with itersize).',
-  smembers: 'SMEMBERS returns a whole set: use SSCAN, or keep sets small.',
-  hgetall: 'HGETALL returns a whole hash: use HMGET for the fields that are read, or HSCAN.',
-  lrange: 'LRANGE 0 -1 returns a whole list: read it in pieces, or LTRIM it.',
-  zrange: 'ZRANGE over everything: read it in pieces with LIMIT.',
-  sort: 'SORT sorts inside Redis: keep a sorted set instead.',
-  del: 'DEL frees a large value while everybody waits: use UNLINK.',
-  flushall: 'FLUSHALL frees everything at once: use ASYNC, and think of the queues of Celery.',
-  flushdb: 'FLUSHDB frees everything at once: use ASYNC, and think of the queues of Celery.',
-  save: 'SAVE blocks until the whole data set is on disk: use BGSAVE.',
-  eval: 'A script runs as one command: SCRIPT KILL ends it if it has written nothing; make it loop less.',
-  evalsha: 'A script runs as one command: SCRIPT KILL ends it if it has written nothing; make it loop less.',
-  fcall:
-    'A function runs as one command: FUNCTION KILL ends it if it has written nothing; make it loop less.',
-};
+/** What to use instead; a map, because the name of a command comes from outside. https://redis.io/docs/latest/commands/ */
+const INSTEAD = new Map(
+  Object.entries({
+    keys: 'KEYS walks over every key: use SCAN with COUNT (django-redis: cache.iter_keys(), and cache.delete_pattern() with itersize).',
+    smembers: 'SMEMBERS returns a whole set: use SSCAN, or keep sets small.',
+    hgetall: 'HGETALL returns a whole hash: use HMGET for the fields that are read, or HSCAN.',
+    lrange: 'LRANGE 0 -1 returns a whole list: read it in pieces, or LTRIM it.',
+    zrange: 'ZRANGE over everything: read it in pieces with LIMIT.',
+    sort: 'SORT sorts inside Redis: keep a sorted set instead.',
+    del: 'DEL frees a large value while everybody waits: use UNLINK.',
+    flushall: 'FLUSHALL frees everything at once: use ASYNC, and think of the queues of Celery.',
+    flushdb: 'FLUSHDB frees everything at once: use ASYNC, and think of the queues of Celery.',
+    save: 'SAVE blocks until the whole data set is on disk: use BGSAVE.',
+    eval: 'A script runs as one command: SCRIPT KILL ends it if it has written nothing; make it loop less.',
+    evalsha:
+      'A script runs as one command: SCRIPT KILL ends it if it has written nothing; make it loop less.',
+    fcall:
+      'A function runs as one command: FUNCTION KILL ends it if it has written nothing; make it loop less.',
+  }),
+);
 
 function adviceFor(slow: SlowCommand): string[] {
-  const instead = INSTEAD[slow.command];
+  const instead = INSTEAD.get(slow.command);
   return [
     ...(instead ? [instead] : [`Find who sends ${name(slow)}, and let it work in smaller pieces.`]),
     `Keep the application from it: ACL SETUSER <user> -${slow.command} (after the code is changed).`,
