@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../src/embedded-postgres/embedded-postgres.ts';
 import { launchChromium, screenshot } from './helpers/browser.ts';
 import { type Running, run, temporaryDirectory, untilPrinted } from './helpers/processes.ts';
-import { cleanUp } from './helpers/story.ts';
+import { cleanUp, untilLong } from './helpers/story.ts';
 import { workspaceAt } from './helpers/workspace.ts';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -82,7 +82,9 @@ describe.each([
     await actAs('UONCALL');
     await showFault(fault);
     await page.getByTestId(`fault-${fault}`).click();
+    const since = Date.now();
     await expect.poll(() => workspace().p95Ms(), { timeout: 30_000, interval: 100 }).toBeGreaterThan(200);
+    await untilLong(since);
 
     const cards = page
       .locator('section.channel [data-testid^="message-"]')
@@ -98,8 +100,8 @@ describe.each([
     const text = await card.textContent();
     expect(text).toMatch(/p95 by view/);
     expect(text).toMatch(/Ruled out/);
-    expect(text).toContain(ruledOut);
     await openNewestThread();
+    await expect.poll(() => page.getByTestId('thread-pane').textContent()).toContain(ruledOut);
     await screenshot(page, `${fault}-2-diagnosed`);
 
     await button('request-mitigation').first().click();

@@ -53,7 +53,7 @@ export const longRunningQuery: CauseRule = {
     ],
   },
   needs: ['active-queries'],
-  explainedBy: ['missing-index', 'plan-regression', 'stale-stats-bloat', 'sort-spill', 'lock-active-writer'],
+  explainedBy: ['missing-index', 'stale-stats-bloat', 'sort-spill', 'lock-active-writer'],
 
   judge(the) {
     const { facts } = the;

@@ -51,7 +51,8 @@ export const planRegression: CauseRule = {
     ],
   },
   needs: ['top-statements', 'explain'],
-  explainedBy: ['missing-index', 'stale-stats-bloat'],
+  // Beside a statement that takes the CPU every other one is slower, too.
+  explainedBy: ['missing-index', 'stale-stats-bloat', 'long-running-query'],
 
   judge(the) {
     const { statementShare, causeShare } = the.facts.service.thresholds;
