@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import pg from 'pg';
 
 /** How many processes one report may use. */
-export const REPORT_WORKERS = Math.min(64, 4 * availableParallelism());
+export const REPORT_WORKERS = Math.min(64, 3 * availableParallelism());
 /** A blocked request of the API ends with an error after this long. */
 const API_STATEMENT_TIMEOUT_MS = 1_800;
 
