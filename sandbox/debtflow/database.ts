@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/embedded-postgres/embedded-postgres.ts';
-import { createRoles, REPORT_WORKERS } from './roles.ts';
+import { createRoles, MOST_REPORT_WORKERS } from './roles.ts';
 import { seed } from './seed.ts';
 
 /** DebtFlow's database, with a connection string for everybody who uses it. */
@@ -27,8 +27,8 @@ const SETTINGS = {
   shared_preload_libraries: 'pg_stat_statements',
   track_io_timing: 'on',
   shared_buffers: '128MB',
-  max_worker_processes: REPORT_WORKERS + 8,
-  max_parallel_workers: REPORT_WORKERS,
+  max_worker_processes: MOST_REPORT_WORKERS + 8,
+  max_parallel_workers: MOST_REPORT_WORKERS,
   // Only the reporting role turns parallel query on: the API's statements stay in one process each.
   max_parallel_workers_per_gather: 0,
   max_wal_size: '2GB',

@@ -1,11 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { REPORT_WORKERS } from '../roles.ts';
 import type { Fault, FaultTargets } from './fault.ts';
 import { cancelStatement, openSession } from './session.ts';
 
 /**
  * One session of `debtflow_report` runs one read-only SELECT that looks for every debtor's name in every activity's
- * note, for hours, in as many parallel processes as the reporting role is allowed (six a core). It takes no lock
- * that anybody waits for: it takes the CPU. Cancelling it ends it.
+ * note, for hours, in many parallel processes. It takes no lock that anybody waits for: it takes the CPU. Cancelling
+ * it ends it.
  */
 const REPORT = `
 SELECT "accounts_debtor"."id", COUNT(*) AS "mentions"
@@ -14,9 +16,41 @@ FROM "accounts_activity" INNER JOIN "accounts_debtor"
 GROUP BY "accounts_debtor"."id" ORDER BY "mentions" DESC`.trim();
 
 const END_DEADLINE_MS = 2_000;
+const FELT_AFTER_MS = 3_000;
+const ENOUGH_P95_MS = 300;
 
+/** It starts again with more processes until the clients of this machine feel it. */
 export function longReportQuery(targets: FaultTargets): Fault {
   let session: { client: pg.Client; over: Promise<void> } | null = null;
+
+  async function begin(workers: number): Promise<void> {
+    const client = await openSession(targets.database.reportUrl, 'debtflow-report');
+    await client.query(`SET max_parallel_workers_per_gather = ${workers}`);
+    // However it ends (cancelled, terminated, or done after hours), the script that asked for it ends with it.
+    const over = client
+      .query(REPORT)
+      .then(
+        () => client.end(),
+        () => client.end(),
+      )
+      .finally(() => {
+        if (session?.client === client) session = null;
+      });
+    session = { client, over };
+  }
+
+  async function end(): Promise<void> {
+    if (!session) return;
+    const { client, over } = session;
+    await cancelStatement(client);
+    const late = new Promise<never>((_, fail) => {
+      setTimeout(
+        () => fail(new Error('the report did not end when it was cancelled')),
+        END_DEADLINE_MS,
+      ).unref();
+    });
+    await Promise.race([over, late]);
+  }
 
   return {
     name: 'long-report-query',
@@ -36,31 +70,14 @@ export function longReportQuery(targets: FaultTargets): Fault {
     isOn: () => session !== null,
 
     async on() {
-      const client = await openSession(targets.database.reportUrl, 'debtflow-report');
-      // However it ends (cancelled, terminated, or done after hours), the script that asked for it ends with it.
-      const over = client
-        .query(REPORT)
-        .then(
-          () => client.end(),
-          () => client.end(),
-        )
-        .finally(() => {
-          session = null;
-        });
-      session = { client, over };
+      for (const workers of REPORT_WORKERS) {
+        await end();
+        await begin(workers);
+        await sleep(FELT_AFTER_MS);
+        if (!session || (targets.load.latency().p95Ms ?? 0) > ENOUGH_P95_MS) return;
+      }
     },
 
-    async off() {
-      if (!session) return;
-      const { client, over } = session;
-      await cancelStatement(client);
-      const late = new Promise<never>((_, fail) => {
-        setTimeout(
-          () => fail(new Error('the report did not end when it was cancelled')),
-          END_DEADLINE_MS,
-        ).unref();
-      });
-      await Promise.race([over, late]);
-    },
+    off: end,
   };
 }
