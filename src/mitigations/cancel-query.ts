@@ -1,7 +1,7 @@
 import { BackendTarget, LockRelease } from './backend-target.ts';
 import { guarded, SAME_STATEMENT } from './guarded.ts';
 import type { Mitigation, MitigationContext } from './mitigation.ts';
-import { act, type CurrentBackend, lookAgain, POLICY, verifyEffect } from './signal.ts';
+import { act, type CurrentBackend, lookAgain, noSignals, POLICY, SIGNAL_MS, verifyEffect } from './signal.ts';
 import { describeBackend, describeRelease } from './words.ts';
 
 export const CANCEL = guarded('pg_cancel_backend', SAME_STATEMENT);
@@ -15,6 +15,9 @@ export const cancelQuery: Mitigation<BackendTarget, LockRelease> = {
   verb: 'Cancel query',
   risk: 'low',
   undo: 'It cannot be taken back: the statement is rolled back, and the client gets error 57014 and may run it again.',
+  budget: 'sessions',
+  executeMs: SIGNAL_MS,
+  unavailable: noSignals,
   target: BackendTarget,
   dryRun: LockRelease,
   describe: describeBackend,

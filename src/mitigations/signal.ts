@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { NamedService } from '../config/schema.ts';
 import { BotError, userMessageOf } from '../errors.ts';
 import { currentLockTree, type LockTreeReport } from '../probes/lock-tree.ts';
 import type { PostgresTarget } from '../targets/postgres.ts';
@@ -43,6 +44,14 @@ export interface CurrentBackend {
   superuser: boolean;
   replication: boolean;
   xactAgeMs: number | null;
+}
+
+/** How long sending a signal and looking at its effect may take. */
+export const SIGNAL_MS = 6_000;
+
+/** Why no session of this service can be signalled; null when one can. */
+export function noSignals({ targets }: NamedService): string | null {
+  return targets.postgres?.actionUrl ? null : 'the bot only looks, targets.postgres.actionUrl is not set';
 }
 
 /** The client of the service, or the error that says that there is none. */

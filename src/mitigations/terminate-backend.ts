@@ -1,7 +1,7 @@
 import { BackendTarget, LockRelease } from './backend-target.ts';
 import { guarded, SAME_STATEMENT } from './guarded.ts';
 import type { Mitigation, MitigationContext } from './mitigation.ts';
-import { act, type CurrentBackend, lookAgain, POLICY, verifyEffect } from './signal.ts';
+import { act, type CurrentBackend, lookAgain, noSignals, POLICY, SIGNAL_MS, verifyEffect } from './signal.ts';
 import { describeBackend, describeRelease } from './words.ts';
 
 // The same idle period is meant, so state_change and xact_start belong to the identity.
@@ -24,6 +24,9 @@ export const terminateBackend: Mitigation<BackendTarget, LockRelease> = {
   verb: 'Terminate',
   risk: 'medium',
   undo: 'It cannot be taken back: the transaction is rolled back, and the client has to connect and begin again.',
+  budget: 'sessions',
+  executeMs: SIGNAL_MS,
+  unavailable: noSignals,
   target: BackendTarget,
   dryRun: LockRelease,
   describe: describeBackend,
