@@ -6,13 +6,13 @@ import { createConnectionBudget } from './connection-budget.ts';
 import { BLIND, examinePostgres } from './examine-postgres.ts';
 import type { Log } from './log.ts';
 import { type Connection, connect } from './postgres-connection.ts';
+import { type Maintain, type MaintenanceSession, maintenance } from './postgres-maintenance.ts';
 import type { Examinable } from './requirement.ts';
 import { timeLimit } from './time-limit.ts';
 import { keepWarm } from './warm.ts';
 
 const CONNECT_TIMEOUT_MS = 1_500;
 const PROBE_STATEMENT_MS = 2_000;
-const ACT_STATEMENT_MS = 10_000;
 /** PostgreSQL keeps 63 bytes of an application_name. */
 const APPLICATION_NAME_BYTES = 63;
 
@@ -24,6 +24,12 @@ const PROBE_SETTINGS = {
   jit: 'off',
   max_parallel_workers_per_gather: 0,
   work_mem: '8MB',
+  search_path: 'pg_catalog',
+};
+
+const ACT_SETTINGS: Record<string, string | number> = {
+  statement_timeout: 10_000,
+  lock_timeout: 200,
   search_path: 'pg_catalog',
 };
 
@@ -61,8 +67,12 @@ export interface PostgresTarget extends Examinable {
    * connections for as long as it lasts, so it has the time of one statement.
    */
   session<T>(ask: Pick<Ask, 'probe' | 'signal'>, work: (query: SessionQuery) => Promise<T>): Promise<T>;
+  /** Role of approved acts; null without one. */
+  actionRole: string | null;
   /** One statement of an approved act, on a session opened for it. */
   act<Row extends QueryResultRow>(ask: Omit<Ask, 'probe' | 'always'>): Promise<Row[]>;
+  /** An approved change that may take long, on a session of its own. */
+  maintain<T>(ask: Maintain, work: (session: MaintenanceSession) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -110,12 +120,13 @@ export function openPostgres(config: PostgresConfig, log?: Log): PostgresTarget 
   const look = <Row extends QueryResultRow>(ask: Ask): Promise<Row[]> =>
     lend(ask, (connection, limit) => connection.query<Row>(ask.sql, ask.values ?? [], limit));
 
+  const openAction = (signal: AbortSignal, settings = ACT_SETTINGS, grant = 'pg_signal_backend') => {
+    if (config.actionUrl) return openActionConnection(config.actionUrl, settings, grant, signal);
+    const remedy = 'the bot only looks at this service: set targets.postgres.actionUrl to let it act';
+    return Promise.reject(new BotError('not-configured', remedy));
+  };
   const act: PostgresTarget['act'] = async (ask) => {
-    if (!config.actionUrl) {
-      const remedy = 'the bot only looks at this service: set targets.postgres.actionUrl to let it act';
-      throw new BotError('not-configured', remedy);
-    }
-    const connection = await openActionConnection(config.actionUrl, ask.signal);
+    const connection = await openAction(ask.signal);
     try {
       return await connection.query(ask.sql, ask.values ?? [], ask.signal);
     } finally {
@@ -125,6 +136,8 @@ export function openPostgres(config: PostgresConfig, log?: Log): PostgresTarget 
 
   return {
     canAct: config.actionUrl !== undefined,
+    actionRole:
+      config.actionUrl === undefined ? null : decodeURIComponent(new URL(config.actionUrl).username),
     open() {
       const ping = (signal: AbortSignal) => look({ probe: 'warm', sql: 'select 1', signal, always: true });
       warm ??= keepWarm('PostgreSQL', ping, log);
@@ -133,6 +146,8 @@ export function openPostgres(config: PostgresConfig, log?: Log): PostgresTarget 
     session: (ask, work) =>
       circuit.run(() => lend(ask, (connection, limit) => inTransaction(connection, limit, work))),
     act,
+    maintain: (ask, work) =>
+      maintenance(({ settings, grant }, signal) => openAction(signal, settings, grant), ask, work),
     examine: (signal) =>
       examinePostgres({ query: look, ...(config.actionUrl && { act }), suspects: config.suspects, signal }),
     async close() {
@@ -184,18 +199,19 @@ async function openProbeConnection(
   }
 }
 
-function openActionConnection(url: string, signal: AbortSignal): Promise<Connection> {
+function openActionConnection(
+  url: string,
+  settings: Record<string, string | number>,
+  grant: string,
+  signal: AbortSignal,
+): Promise<Connection> {
   return connect(
     {
       url,
-      settings: {
-        statement_timeout: ACT_STATEMENT_MS,
-        lock_timeout: 200,
-        search_path: 'pg_catalog',
-      },
+      settings: { ...ACT_SETTINGS, ...settings },
       applicationName: 'latency-bot:act',
       connectTimeoutMs: CONNECT_TIMEOUT_MS * 2,
-      grant: 'pg_signal_backend',
+      grant,
     },
     signal,
   );
