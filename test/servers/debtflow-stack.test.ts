@@ -41,9 +41,11 @@ test('the API goes through PgBouncer and Redis, Celery empties its queue, the pr
     expect(await poolRow()).toMatchObject({ cl_waiting: 0, pool_mode: 'transaction' });
     await expect(bouncer.query('PAUSE')).rejects.toThrow(/admin access needed/);
 
-    const keys = (await redis.scan('0', 'COUNT', 10_000))[1];
-    expect(keys.some((key) => /^debtflow:1:debtor-card:[0-9a-f-]{36}$/.test(key))).toBe(true);
-    expect(keys.some((key) => key.startsWith('debtflow:1:idempotency:'))).toBe(true);
+    await vi.waitFor(async () => {
+      const keys = (await redis.scan('0', 'COUNT', 10_000))[1];
+      expect(keys.some((key) => /^debtflow:1:debtor-card:[0-9a-f-]{36}$/.test(key))).toBe(true);
+      expect(keys.some((key) => key.startsWith('debtflow:1:idempotency:'))).toBe(true);
+    }, 15_000);
     const info = await redis.info('commandstats');
     for (const command of ['get', 'set', 'lpush', 'brpop']) expect(info).toContain(`cmdstat_${command}:`);
     await vi.waitFor(async () => expect(await redis.llen('celery')).toBeLessThan(5), 5_000);
@@ -75,6 +77,10 @@ test('the faults of Redis and PgBouncer bite, and leave nothing', async () => {
   const waiting = async () => {
     const { rows } = await bouncer.query<Record<string, number>>('SHOW POOLS');
     return Math.max(...rows.map((row) => Number(row.cl_waiting)));
+  };
+  const paused = async () => {
+    const { rows } = await bouncer.query<Record<string, number>>('SHOW DATABASES');
+    return rows.some((row) => Number(row.paused) === 1);
   };
   try {
     await Promise.all([bouncer.connect(), fixer.connect()]);
@@ -110,7 +116,9 @@ test('the faults of Redis and PgBouncer bite, and leave nothing', async () => {
 
     await fault('pgbouncer-paused').on();
     await vi.waitFor(async () => expect(await waiting()).toBeGreaterThan(3), soon);
+    expect(await paused()).toBe(true);
     await fault('pgbouncer-paused').off();
+    expect(await paused()).toBe(false);
     await vi.waitFor(async () => expect(await waiting()).toBe(0), later);
     expect(debtflow.faults.filter((each) => each.isOn())).toEqual([]);
   } finally {

@@ -19,10 +19,12 @@ export function pgbouncerPaused(targets: FaultTargets): Fault {
     }
   }
 
+  // PgBouncer 1.18 shows the PAUSE of one database; that of all of them it shows nowhere.
+  const database = () => new URL(targets.pgbouncer?.apiUrl ?? '').pathname.slice(1);
   const isPaused = () =>
     withConsole(async (console) => {
       const { rows } = await console.query<{ name: string; paused: number | string }>('SHOW DATABASES');
-      return rows.some(({ paused }) => Number(paused) === 1);
+      return rows.some(({ name, paused }) => name === database() && Number(paused) === 1);
     });
   const paused = watch(isPaused);
 
@@ -50,14 +52,15 @@ export function pgbouncerPaused(targets: FaultTargets): Fault {
           throw new Error('PgBouncer did not pause: a transaction is open for too long');
         });
         // Given up, the console is closed, and PgBouncer forgets the PAUSE that still waits.
-        await Promise.race([console.query('PAUSE'), late]);
+        await Promise.race([console.query(`PAUSE ${database()}`), late]);
       });
       paused.start();
     },
 
     async off() {
       paused.stop();
-      if (targets.pgbouncer && (await isPaused())) await withConsole((console) => console.query('RESUME'));
+      if (targets.pgbouncer && (await isPaused()))
+        await withConsole((console) => console.query(`RESUME ${database()}`));
     },
   };
 }
