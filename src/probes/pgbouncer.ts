@@ -36,6 +36,8 @@ const Pool = PoolNow.extend({
   longestWaitMs: z.number(),
   /** Samples in which clients waited. */
   samplesWaiting: z.int(),
+  /** In every sample clients waited, while no server of theirs worked, logged in or was tested: as under PAUSE. */
+  heldBack: z.boolean(),
   /** Servers that this pool may have, of SHOW DATABASES. */
   poolSize: z.number().nullable(),
 });
@@ -60,6 +62,8 @@ const Report = z.object({
   poolsLeftOut: z.int(),
   databases: z.array(PooledDatabase),
   databasesLeftOut: z.int(),
+  /** Whether PAUSE was said for all of them together; null before PgBouncer 1.19, which does not tell. */
+  everyDatabasePaused: z.boolean().nullable(),
   traffic: z.array(DatabaseTraffic),
   trafficLeftOut: z.int(),
   settings: PoolSettings.nullable(),
@@ -109,9 +113,11 @@ export const pgbouncer: Probe<PgbouncerReport> = {
     const clients = await clientsOf(usedClients, ask, notSeen);
     const databases = databasesOf(databaseRows).sort((a, b) => Number(isStopped(b)) - Number(isStopped(a)));
     const pools = poolsOver(sampled.samples, databases);
+    const versionNumber = /\d+(\.\d+)+/.exec(Object.values(version?.[0] ?? {}).join(' '))?.[0] ?? null;
+    const state = tellsState(versionNumber) ? await ask('STATE') : null;
     const traffic = trafficBetween(...sampled.stats, sampled.windowMs);
     return {
-      version: /\d+(\.\d+)+/.exec(Object.values(version?.[0] ?? {}).join(' '))?.[0] ?? null,
+      version: versionNumber,
       windowMs: sampled.windowMs,
       samples: sampled.samples.length,
       averageWaiting: pools.reduce((sum, pool) => sum + pool.averageWaiting, 0),
@@ -120,6 +126,7 @@ export const pgbouncer: Probe<PgbouncerReport> = {
       poolsLeftOut: Math.max(0, pools.length - MAX_POOLS),
       databases: databases.slice(0, MAX_DATABASES),
       databasesLeftOut: Math.max(0, databases.length - MAX_DATABASES),
+      everyDatabasePaused: state?.some((row) => row.key === 'paused' && row.value === 'yes') ?? null,
       traffic: traffic.slice(0, MAX_DATABASES),
       trafficLeftOut: Math.max(0, traffic.length - MAX_DATABASES),
       settings: config && settingsOf(config),
@@ -133,6 +140,12 @@ export const pgbouncer: Probe<PgbouncerReport> = {
 };
 
 const isStopped = (database: PooledDatabase) => database.paused || database.disabled;
+
+/** SHOW STATE came with PgBouncer 1.19 (https://www.pgbouncer.org/changelog.html). */
+function tellsState(version: string | null): boolean {
+  const [major = 0, minor = 0] = (version ?? '').split('.').map(Number);
+  return major > 1 || (major === 1 && minor >= 19);
+}
 
 const total = (pools: PoolNow[], field: 'clientsWaiting' | 'serversActive') =>
   pools.reduce((sum, pool) => sum + pool[field], 0);
@@ -169,6 +182,12 @@ function poolsOver(samples: PoolNow[][], databases: PooledDatabase[]): z.infer<t
         averageServersActive: average('serversActive'),
         longestWaitMs: Math.max(...seen.map(({ maxWaitMs }) => maxWaitMs)),
         samplesWaiting: seen.filter(({ clientsWaiting }) => clientsWaiting > 0).length,
+        heldBack:
+          seen.length === samples.length &&
+          seen.every(
+            ({ clientsWaiting, serversActive, serversLogin, serversTested }) =>
+              clientsWaiting > 0 && serversActive + serversLogin + serversTested === 0,
+          ),
         poolSize: databases.find(({ name }) => name === last.database)?.poolSize ?? null,
       };
     })

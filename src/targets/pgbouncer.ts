@@ -9,7 +9,16 @@ import { timeLimit } from './time-limit.ts';
 type PgBouncerConfig = NonNullable<ServiceConfig['targets']['pgbouncer']>;
 
 /** What may be asked of the admin console; never SHOW FDS, which blocks PgBouncer. */
-export type Show = 'POOLS' | 'CLIENTS' | 'SERVERS' | 'STATS' | 'DATABASES' | 'CONFIG' | 'LISTS' | 'VERSION';
+export type Show =
+  | 'POOLS'
+  | 'CLIENTS'
+  | 'SERVERS'
+  | 'STATS'
+  | 'DATABASES'
+  | 'CONFIG'
+  | 'LISTS'
+  | 'STATE'
+  | 'VERSION';
 
 // https://www.pgbouncer.org/usage.html#show-commands
 const SHOWS: Record<Show, string> = {
@@ -20,6 +29,7 @@ const SHOWS: Record<Show, string> = {
   DATABASES: 'SHOW DATABASES',
   CONFIG: 'SHOW CONFIG',
   LISTS: 'SHOW LISTS',
+  STATE: 'SHOW STATE',
   VERSION: 'SHOW VERSION',
 };
 

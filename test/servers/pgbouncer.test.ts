@@ -123,6 +123,20 @@ test('a paused and a disabled database are told', async () => {
   expect(report.databases[0]).toMatchObject({ name: database.name, paused: true, disabled: true });
 });
 
+test('clients that wait under a PAUSE of everything are held back', () =>
+  withClients(2, async (opened) => {
+    await server.admin('PAUSE');
+    const held = opened.map((client) => client.query('select 1'));
+    const report = await look(server.statsUrl, 300).finally(() => server.admin('RESUME'));
+    await Promise.all(held);
+    expect(report.pools[0]).toMatchObject({ heldBack: true });
+    // 1.18 shows it nowhere else.
+    if (report.version === '1.18.0') {
+      expect(report).toMatchObject({ everyDatabasePaused: null });
+      expect(report.databases[0]).toMatchObject({ paused: false });
+    } else expect(report).toMatchObject({ everyDatabasePaused: true });
+  }));
+
 test('a role outside stats_users is told what to do', async () => {
   const url = server.statsUrl.replace('latency_probe', 'nobody_special');
   await expect(look(url)).rejects.toThrow(/add nobody_special to stats_users/);

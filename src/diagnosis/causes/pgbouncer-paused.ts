@@ -21,7 +21,7 @@ export const pgbouncerPaused: CauseRule = {
   explanation: {
     what: 'PgBouncer holds back every query of a paused database until RESUME, and refuses clients of a disabled one until ENABLE. Somebody, or an interrupted maintenance script, left it like that.',
     signs:
-      'SHOW DATABASES says paused or disabled for a database that the API uses. Ruled out when it says neither.',
+      'SHOW DATABASES says paused or disabled for a database that the API uses, or SHOW STATE (PgBouncer 1.19) says paused. Older versions do not show a PAUSE of everything: then clients wait throughout the window, PgBouncer opens no server for them, and PostgreSQL answers and has room.',
     act: [
       'Ask whether a maintenance is under way.',
       'RESUME or ENABLE the database on the console of PgBouncer.',
@@ -46,7 +46,7 @@ export const pgbouncerPaused: CauseRule = {
     const used = stopped.filter((database) => isUsed(the, report, database));
     const [first] = used;
     const waiting = waitingFor(the, report, used);
-    if (!first) return notStopped(report, stopped);
+    if (!first) return allPaused(the, report) ?? notStopped(report, stopped);
     const evidence = used.map(({ name, paused, disabled }) => ({
       text: `SHOW DATABASES: ${name} is ${wordOf({ paused, disabled })}`,
       data: { name, paused, disabled },
@@ -106,6 +106,46 @@ function waitingFor({ facts }: Case, report: PgbouncerReport, stopped: readonly 
   return {
     clients: pools.reduce((sum, { clientsWaiting }) => sum + clientsWaiting, 0),
     longestMs: Math.max(0, ...pools.map(({ longestWaitMs }) => longestWaitMs)),
+  };
+}
+
+/** PAUSE without a name stands in no row of SHOW DATABASES. */
+function allPaused(the: Case, report: PgbouncerReport): ReturnType<CauseRule['judge']> | null {
+  const held = report.pools.filter(({ heldBack, user }) => heldBack && the.facts.isApplication(user));
+  const said = report.everyDatabasePaused === true;
+  // A PostgreSQL that is full or gone looks the same to PgBouncer between two attempts to log in.
+  const room = the.facts.reports['connection-pool'];
+  const looksPaused = report.everyDatabasePaused === null && held.length > 0 && (room?.usedRatio ?? 1) < 1;
+  if (!said && !looksPaused) return null;
+  const clients = held.reduce((sum, { averageWaiting }) => sum + averageWaiting, 0);
+  if (said && clients === 0 && nobodySuffers(the)) {
+    const text = 'SHOW STATE says paused, but nobody waits for it';
+    return ruledOut(text, [{ text, data: { paused: true } }]);
+  }
+  const waiting = `${count(Math.round(clients), 'client waits', 'clients wait')} throughout the window, and PgBouncer opens no server for them`;
+  const data = { clients, version: report.version };
+  return {
+    status: 'found',
+    share: shareOf(withQueue(inFlightAt(the.ledger, 'pool-wait'), the.ledger), the.ledger),
+    confidence: confidence(said),
+    summary: `PgBouncer serves nobody${said ? ': it is paused' : ' and looks paused'}; ${waiting}.`,
+    evidence: [
+      ...(said ? [{ text: 'SHOW STATE: paused', data: { paused: true } }] : []),
+      ...(clients > 0 ? [{ text: waiting, data }] : []),
+    ],
+    against: said
+      ? []
+      : [
+          {
+            text: `PgBouncer ${report.version ?? 'of this version'} does not show whether everything was paused`,
+            data,
+          },
+        ],
+    mitigations: [],
+    advice: [
+      'On the console of PgBouncer: RESUME; (it answers "not paused" where it is not)',
+      'A maintenance or a failover may be under way: ask before.',
+    ],
   };
 }
 

@@ -10,7 +10,7 @@ import { lockPileUp, offeredFor, verdictOn, well } from './verdicts.ts';
 
 const starved = pool({
   ...{ serversActive: 4, serversIdle: 0, clientsWaiting: 5, averageWaiting: 5, maxWaiting: 6 },
-  ...{ longestWaitMs: 900, samplesWaiting: 12, poolSize: 4 },
+  ...{ longestWaitMs: 900, samplesWaiting: 12, heldBack: false, poolSize: 4 },
 });
 const clients = (application: string) => [
   { database: 'debtflow', user: 'debtflow', application, state: 'active', count: 4 },
@@ -117,6 +117,29 @@ describe('a PgBouncer that is paused', () => {
       new RegExp(`^PgBouncer serves nobody on debtflow, which is ${word}; 5 clients wait`),
     );
     expect(said.advice[0]).toContain(command);
+  });
+
+  const heldBack = { pools: [pool({ ...starved, serversActive: 0, heldBack: true })] };
+  test.each([
+    [
+      'SHOW STATE says so',
+      { ...heldBack, everyDatabasePaused: true },
+      poolReport(20),
+      0.9,
+      /it is paused; 5/,
+    ],
+    ['this version does not say', heldBack, poolReport(20), 0.6, /looks paused; 5 clients wait throughout/],
+  ])('as a whole: %s', (_why, change, room, sure, words) => {
+    const pgbouncer = healthyPgbouncerReport(change);
+    const said = verdictOn('pgbouncer-paused', { ...waiting([]), 'connection-pool': room, pgbouncer });
+    expect(said).toMatchObject({ status: 'found', first: 'pgbouncer-paused', confidence: sure });
+    expect(said.summary).toMatch(words);
+  });
+
+  test('a PostgreSQL without room may hold them back as well', () => {
+    const reports = { ...waiting([]), 'connection-pool': poolReport(100) };
+    const pgbouncer = healthyPgbouncerReport(heldBack);
+    expect(verdictOn('pgbouncer-paused', { ...reports, pgbouncer }).status).toBe('ruled-out');
   });
 
   test('explains those who wait', () => {
