@@ -8,19 +8,23 @@ import { type ProbeReport, probeReport } from './probe-report.ts';
 
 /** Looks of single probes outside of any incident: nothing is stored. */
 export interface Looks {
-  /** The report, shared by all who ask for it meanwhile; null while another probe looks at this service. */
-  look(service: NamedService, probeId: string): Promise<ProbeReport> | null;
+  /**
+   * The report, shared by all who ask for it meanwhile; null while another probe looks at this service. `of` names what
+   * the probe looks for where `service` asks it to look for something particular.
+   */
+  look(service: NamedService, probeId: string, of?: string): Promise<ProbeReport> | null;
 }
 
 /** Keeps looking harmless: one probe per service at a time, however many people ask. */
 export function createLooks(deps: IncidentDeps): Looks {
-  const current = new Map<string, { probeId: string; report: Promise<ProbeReport> }>();
+  const current = new Map<string, { wanted: string; report: Promise<ProbeReport> }>();
   return {
-    look(service, probeId) {
+    look(service, probeId, of = '') {
+      const wanted = `${probeId} ${of}`;
       const under = current.get(service.id);
-      if (under) return under.probeId === probeId ? under.report : null;
+      if (under) return under.wanted === wanted ? under.report : null;
       const report = lookOnce(deps, service, probeId).finally(() => current.delete(service.id));
-      current.set(service.id, { probeId, report });
+      current.set(service.id, { wanted, report });
       return report;
     },
   };

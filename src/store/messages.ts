@@ -23,6 +23,14 @@ const SENT = `
   where incident_id = $1 and slot = $2`;
 const FORGET =
   'update messages set ts = null, content_hash = null, attempted_at = null where incident_id = $1 and slot = $2';
+// A message of the incident, or one below its card.
+const OF_THREAD = `
+  select incident_id as id from messages
+  where channel = $1 and ts is not null and ((thread_ts is null and ts = $2) or thread_ts = $2)
+  order by incident_id desc limit 1`;
+const CARDS = `
+  select incident_id as id, channel, ts from messages
+  where incident_id = any ($1) and slot = 'card' and ts is not null`;
 const UNPUBLISHED = 'select id from incidents where revision <> published_revision order by id';
 const PUBLISHED = 'update incidents set published_revision = $2 where id = $1 and published_revision < $2';
 
@@ -64,4 +72,20 @@ export async function unpublishedIncidents(db: Db): Promise<number[]> {
 
 export async function markPublished(db: Db, incidentId: number, revision: number): Promise<void> {
   await db.query(PUBLISHED, [incidentId, revision]);
+}
+
+/** The incident whose card a thread hangs on; null when it is somebody else's thread. */
+export async function incidentOfThread(db: Db, channel: string, threadTs: string): Promise<number | null> {
+  const { rows } = await db.query<{ id: number }>(OF_THREAD, [channel, threadTs]);
+  return rows[0]?.id ?? null;
+}
+
+/** Where the cards of these incidents stand, by incident; those that were posted. */
+export async function cardsOf(
+  db: Db,
+  incidentIds: number[],
+): Promise<Map<number, { channel: string; ts: string }>> {
+  if (incidentIds.length === 0) return new Map();
+  const { rows } = await db.query<{ id: number; channel: string; ts: string }>(CARDS, [incidentIds]);
+  return new Map(rows.map(({ id, channel, ts }) => [id, { channel, ts }]));
 }
