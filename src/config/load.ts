@@ -103,13 +103,18 @@ function applyOverrides(data: Record<string, unknown>, env: Environment): Record
   return result;
 }
 
+/** Settings of earlier versions. */
+const RENAMED = new Map([['maxKillsPerIncident', 'limits.sessions']]);
+
 /** Path, what was found and what is expected, for each thing that is wrong. */
 function describe(issue: z.core.$ZodIssue, data: unknown): string[] {
   const path = pathText(issue.path);
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map(
-      (key) => `${pathText([...issue.path, key])}: unknown setting; remove it or check its spelling`,
-    );
+    return issue.keys.map((key) => {
+      const renamed = RENAMED.get(key);
+      const remedy = renamed ? `it is called ${renamed} now` : 'remove it or check its spelling';
+      return `${pathText([...issue.path, key])}: unknown setting; ${remedy}`;
+    });
   }
   const found = issue.path.reduce<unknown>(
     (at, key) => (isRecord(at) || Array.isArray(at) ? Reflect.get(at, key) : undefined),

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { ApprovalPolicy } from './approvals.ts';
+import { DATABASE_CHANGES, OwnerRole } from './database-changes.ts';
 import { Thresholds } from './thresholds.ts';
-import { duration, SlackChannel, SlackUser, SlackUserGroup, Url } from './values.ts';
+import { duration, SlackChannel, Url } from './values.ts';
 
 /** Every kind that there is; a switch that keeps an action off must not be mistyped in silence. */
 export const MITIGATION_KINDS: readonly string[] = ['cancel-query', 'terminate-backend'];
@@ -18,6 +20,7 @@ export const PostgresTarget = z
       .describe(
         'Connection of approved actions: a role with pg_signal_backend. Without it the bot only looks.',
       ),
+    ownerRole: OwnerRole,
     applicationRoles: z
       .array(z.string())
       .default([])
@@ -67,6 +70,11 @@ export const PgBouncerTarget = z
     url: Url(['postgres', 'postgresql'], 'a PostgreSQL URL').describe(
       'Admin console of PgBouncer (database `pgbouncer`) as a role of stats_users.',
     ),
+    adminUrl: Url(['postgres', 'postgresql'], 'a PostgreSQL URL')
+      .optional()
+      .describe(
+        'The same console as a role of admin_users, for approved actions alone. Without it the bot only looks at PgBouncer.',
+      ),
     timeout: duration('1500ms', 100, 10_000).describe('How long one SHOW may take.'),
   })
   .describe('The PgBouncer between the API and PostgreSQL.');
@@ -122,30 +130,29 @@ export const HostTarget = z
     local: LocalHost.optional(),
     ssh: SshHost.optional(),
     runsPostgres: z.boolean().default(false).describe('Whether PostgreSQL runs on this machine too.'),
+    actions: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether approved actions may signal the Gunicorn master there. Another machine has to allow it too: ACTIONS=yes in its /etc/latency-bot-host.conf.',
+      ),
     timeout: duration('1500ms', 100, 10_000).describe('How long one look may take.'),
   })
   .refine((host) => (host.local === undefined) !== (host.ssh === undefined), {
     error: 'expected either local or ssh',
   });
 
-export const ApprovalPolicy = z
+const limit = (most: number, standard: number) => z.int().min(0).max(most).default(standard);
+
+/** How many changes of each sort one incident may have; 0 forbids them. */
+export const MitigationLimits = z
   .strictObject({
-    requesters: z
-      .array(z.union([SlackUser, SlackUserGroup]))
-      .default([])
-      .describe(
-        'Users and user groups who may ask for a mitigation. Empty: every full member of the workspace.',
-      ),
-    approvers: z
-      .array(z.union([SlackUser, SlackUserGroup]))
-      .default([])
-      .describe('Users and user groups who may approve one. Empty: nobody, so the bot only looks.'),
-    quorum: z.int().min(1).max(5).default(1).describe('How many different approvers are needed.'),
-    requesterMayApprove: z.boolean().default(false).describe('Whether the one who asked may also approve.'),
-    expiry: duration('5m', 30_000, 3_600_000).describe('How long a request waits for its approval.'),
-    executionExpiry: duration('1m', 5_000, 600_000).describe(
-      'How long an approval may wait for its execution.',
-    ),
+    sessions: limit(50, 5).describe('Cancelled or terminated sessions per incident.'),
+    workers: limit(50, 4).describe('Changes of the number of workers per incident.'),
+    indexes: limit(20, 2).describe('Index builds and drops per incident; they run one at a time.'),
+    maintenance: limit(50, 4).describe('Runs of ANALYZE or VACUUM per incident.'),
+    settings: limit(20, 3).describe('Changes of settings per incident.'),
+    pools: limit(20, 2).describe('Changes of connection pools per incident.'),
   })
   .prefault({});
 
@@ -178,12 +185,28 @@ export const Service = z.strictObject({
         .array(MitigationKind)
         .default([])
         .describe('Kinds of mitigation never offered or carried out for this service.'),
-      maxKillsPerIncident: z
+      limits: MitigationLimits,
+      maxPerHour: z
         .int()
         .min(0)
-        .max(50)
-        .default(5)
-        .describe('Cancelled or terminated backends per incident.'),
+        .max(500)
+        .default(20)
+        .describe('Mitigations of all kinds together, per hour.'),
+      maxWorkers: z
+        .int()
+        .min(1)
+        .max(128)
+        .optional()
+        .describe(
+          'Gunicorn workers that are never exceeded. Without it twice the cores plus one, as the documentation of Gunicorn recommends.',
+        ),
+      minWorkers: z
+        .int()
+        .min(1)
+        .max(128)
+        .default(1)
+        .describe('Gunicorn workers that always stay; Gunicorn itself keeps one.'),
+      ...DATABASE_CHANGES,
       neverTouchRoles: z
         .array(z.string())
         .default([])
@@ -286,6 +309,6 @@ export const Config = z.strictObject({
 
 export type Config = z.infer<typeof Config>;
 export type ServiceConfig = z.infer<typeof Service>;
-export type ApprovalPolicyConfig = z.infer<typeof ApprovalPolicy>;
+export type { ApprovalPolicyConfig } from './approvals.ts';
 /** A service together with its id in the configuration. */
 export type NamedService = ServiceConfig & { id: string };

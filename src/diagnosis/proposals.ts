@@ -13,18 +13,11 @@ const SIGNALS = {
   'terminate-backend': { verb: 'Terminate', risk: 'medium' },
 } as const;
 
-/** Offers to signal a session, unless it is on the never-list or the service does not let the bot act. */
+/** Offers to signal a session, unless it is on the never-list. What the service lets the bot do is not judged here. */
 export function offerSignal(kind: keyof typeof SIGNALS, session: Session, facts: Facts): Offer {
-  const { service } = facts;
   const name = sessionName(session);
-  const forbidden = neverTouch(session, service);
+  const forbidden = neverTouch(session, facts.service);
   if (forbidden) return { withheld: `No button for ${name}: ${forbidden}.` };
-  if (!service.targets.postgres?.actionUrl) {
-    return { withheld: `No button for ${name}: the bot only looks, targets.postgres.actionUrl is not set.` };
-  }
-  if (service.mitigations.disabled.includes(kind)) {
-    return { withheld: `No button for ${name}: ${kind} is disabled for this service.` };
-  }
   const { verb, risk } = SIGNALS[kind];
   return {
     proposal: {

@@ -2,8 +2,9 @@ import type { NamedService } from '../config/schema.ts';
 import type { Diagnosis } from '../diagnosis/diagnosis.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Db } from '../store/database.ts';
+import { setNextCheck } from '../store/executions.ts';
 import { changeIncidentState } from '../store/incidents.ts';
-import { findMitigation, type MitigationRow, moveMitigation, setNextCheck } from '../store/mitigations.ts';
+import { findMitigation, type MitigationRow, moveMitigation } from '../store/mitigations.ts';
 import type { Run } from '../store/runs.ts';
 import { addTimeline, touchIncident } from '../store/timeline.ts';
 
@@ -11,15 +12,15 @@ import { addTimeline, touchIncident } from '../store/timeline.ts';
 export const RECOVERY_CHECKS = 7;
 export const RECOVERY_CHECK_INTERVAL_MS = 5_000;
 
-/** Decides what a recovery run means for its mitigation: verified, look again, or not recovered. */
+/** Decides what a recovery run means for its mitigation: verified, not recovered, or null, which is to look again. */
 export async function judgeRecovery(
   db: Db,
   run: Run,
   diagnosis: Diagnosis,
   service: NamedService,
-): Promise<void> {
+): Promise<'verified' | 'not-recovered' | null> {
   const mitigation = run.mitigationId === null ? null : await findMitigation(db, run.mitigationId);
-  if (mitigation?.state !== 'succeeded') return;
+  if (mitigation?.state !== 'succeeded') return null;
   const p95Ms = diagnosis.scope.p95Ms;
   if (isHealthSeen(diagnosis, mitigation.causeId, service)) {
     return settle(db, mitigation, 'verified', run, p95Ms);
@@ -28,6 +29,7 @@ export async function judgeRecovery(
     return settle(db, mitigation, 'not-recovered', run, p95Ms);
   await setNextCheck(db, mitigation.id, RECOVERY_CHECK_INTERVAL_MS);
   await touchIncident(db, mitigation.incidentId);
+  return null;
 }
 
 /** Health has to be seen: what could not be looked at, or was not measured, proves no recovery. */
@@ -45,9 +47,9 @@ async function settle(
   state: 'verified' | 'not-recovered',
   run: Run,
   p95Ms: number | null,
-): Promise<void> {
+): Promise<'verified' | 'not-recovered' | null> {
   const moved = await moveMitigation(db, mitigation.id, ['succeeded'], state);
-  if (!moved) return;
+  if (!moved) return null;
   if (state === 'verified') {
     await changeIncidentState(db, mitigation.incidentId, ['investigating'], 'monitoring', null);
   }
@@ -65,4 +67,5 @@ async function settle(
     subject: `mitigation:${mitigation.id}`,
     body: { incident: mitigation.incidentId, run: run.id },
   });
+  return state;
 }

@@ -1,22 +1,20 @@
 import type { NamedService } from '../config/schema.ts';
-import { MITIGATIONS } from '../mitigations/index.ts';
-import type { Mitigation } from '../mitigations/mitigation.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Db } from '../store/database.ts';
+import { freezeState } from '../store/freeze.ts';
 import { inIncident } from '../store/incidents.ts';
 import {
-  executedCount,
   findMitigation,
   type MitigationRow,
   markRequested,
   moveMitigation,
 } from '../store/mitigations.ts';
 import { addTimeline } from '../store/timeline.ts';
+import { budgetRefusal } from './budget.ts';
 import { type IncidentDeps, serviceOf } from './deps.ts';
-import { groupsOfPolicy, mayRequest, type Refusal } from './policy.ts';
-
-/** A look at the target has to fit into the 3 s that Slack gives an answer. */
-const LOOK_DEADLINE_MS = 1_500;
+import { withheldBecause } from './kinds.ts';
+import { lookAtTarget } from './look-at-target.ts';
+import { groupsOfPolicy, mayRequest, quorumNow, type Refusal } from './policy.ts';
 
 export type Requested = { mitigation: MitigationRow } | Refusal;
 
@@ -27,22 +25,32 @@ export async function prepareRequest(
   version: number,
   userId: string,
 ): Promise<Requested> {
+  return prepareOffer(deps, mitigationId, version, userId, { what: 'request', may: mayRequest });
+}
+
+/** Whether this is on offer as it was shown, and whether this person `may`, this change is within its limits, and nothing is frozen. */
+export async function prepareOffer(
+  deps: IncidentDeps,
+  mitigationId: number,
+  version: number,
+  userId: string,
+  judge: Judge,
+): Promise<Requested> {
   const mitigation = await findMitigation(deps.db, mitigationId);
   const service = mitigation && serviceOf(deps, mitigation.service);
   if (!mitigation || !service) return { refused: 'not-found' };
   if (mitigation.state !== 'proposed' || mitigation.version !== version) {
     return { refused: 'out-of-date', state: mitigation.state, by: mitigation.requestedBy };
   }
-  if (
-    !service.targets.postgres?.actionUrl ||
-    service.approvals.approvers.length === 0 ||
-    // An offer may be older than the configuration.
-    service.mitigations.disabled.includes(mitigation.kind)
-  ) {
-    return { refused: 'look-only' };
-  }
-  const refusal = await refusalOf(deps, mitigation, userId);
+  // An offer may be older than the configuration.
+  if (withheldBecause(mitigation.kind, service) !== null) return { refused: 'look-only' };
+  const refusal = await refusalOf(deps, mitigation, service, userId, judge);
   return refusal ?? { mitigation };
+}
+
+interface Judge {
+  what: 'request' | 'act-alone';
+  may: typeof mayRequest;
 }
 
 /**
@@ -62,15 +70,16 @@ export async function requestMitigation(
   const service = serviceOf(deps, mitigation.service);
   if (!service) return { refused: 'not-found' };
 
-  const look = await lookAgain(deps, mitigation);
+  const look = await lookAtTarget(deps, service, mitigation);
   if (look.state === 'changed') return refuseChangedTarget(deps, mitigation, look.reason);
 
   return inIncident(deps.db, mitigation.incidentId, async (db, incident): Promise<Requested> => {
-    if (incident.state === 'resolved') return { refused: 'incident-over' };
+    // What was changed can be taken back after its incident, too.
+    if (incident.state === 'resolved' && mitigation.undoes === null) return { refused: 'incident-over' };
     const requested = await markRequested(db, mitigation.id, version, {
       by: userId,
       reason,
-      quorum: service.approvals.quorum,
+      quorum: quorumNow(service.approvals, mitigation),
       expiryMs: service.approvals.expiry,
       dryRun: look.dryRun,
     });
@@ -96,53 +105,35 @@ export async function requestMitigation(
 async function refusalOf(
   deps: IncidentDeps,
   mitigation: MitigationRow,
+  service: NamedService,
   userId: string,
+  { what, may }: Judge,
 ): Promise<Refusal | null> {
-  const service = serviceOf(deps, mitigation.service);
-  if (!service) return { refused: 'not-found' };
   const person = await deps.people.lookUp(userId, groupsOfPolicy(service.approvals)).catch((err) => {
     deps.log.warn({ err, slackUserId: userId }, 'looking up a requester');
     return null;
   });
   const refusal: Refusal | null = person
-    ? (mayRequest(service.approvals, person) ?? (await budgetRefusal(deps.db, mitigation, service)))
+    ? (may(service.approvals, person) ??
+      (await frozenRefusal(deps.db)) ??
+      (await budgetRefusal(deps.db, mitigation, service)))
     : { refused: 'people-unknown' };
-  if (refusal) await deps.db.transaction((db) => auditRefusal(db, mitigation, userId, 'request', refusal));
+  if (refusal) await deps.db.transaction((db) => auditRefusal(db, mitigation, userId, what, refusal));
   return refusal;
 }
 
-/** Whether this incident has had all the sessions ended that its service allows. */
-export async function budgetRefusal(
-  db: Db,
-  mitigation: MitigationRow,
-  service: NamedService,
-): Promise<Refusal | null> {
-  const limit = service.mitigations.maxKillsPerIncident;
-  const done = await executedCount(db, mitigation.incidentId, ['cancel-query', 'terminate-backend']);
-  return done >= limit ? { refused: 'budget-used', limit } : null;
+/** Whether changes are frozen, in words for the one who wants one. */
+export async function frozenRefusal(db: Db): Promise<Refusal | null> {
+  const freeze = await freezeState(db);
+  return freeze && { refused: 'frozen', by: freeze.by, reason: freeze.reason };
 }
 
-/** The dry run as of now; when the target cannot be reached in time, what the diagnosis saw stays. */
-async function lookAgain(
+/** Takes an offer off whose target changed before anybody could act on it. */
+export async function refuseChangedTarget(
   deps: IncidentDeps,
   row: MitigationRow,
-): Promise<{ state: 'same'; dryRun: Record<string, unknown> } | { state: 'changed'; reason: string }> {
-  const service = serviceOf(deps, row.service);
-  const mitigation = mitigationOf(row.kind);
-  if (!service || !mitigation)
-    return { state: 'changed', reason: 'this kind of mitigation is not known any more' };
-  const signal = AbortSignal.timeout(LOOK_DEADLINE_MS);
-  try {
-    const target = mitigation.target.parse(row.target);
-    return await mitigation.look(target, { service, targets: deps.targets(service.id), signal });
-  } catch (err) {
-    // Execution looks again in the statement that acts, so asking may go on without this look.
-    deps.log.warn({ err, mitigationId: row.id }, 'looking at the target before asking');
-    return { state: 'same', dryRun: row.dryRun };
-  }
-}
-
-async function refuseChangedTarget(deps: IncidentDeps, row: MitigationRow, reason: string): Promise<Refusal> {
+  reason: string,
+): Promise<Refusal> {
   await inIncident(deps.db, row.incidentId, async (db) => {
     const moved = await moveMitigation(db, row.id, ['proposed'], 'target-changed', reason);
     if (!moved) return;
@@ -175,11 +166,4 @@ export function auditRefusal(
     subject: `mitigation:${row.id}`,
     body: { incident: row.incidentId, what, because: refusal.refused },
   });
-}
-
-type AnyMitigation = Mitigation<Record<string, unknown>, Record<string, unknown>>;
-
-/** The mitigation of this kind, with its target still to be parsed. */
-export function mitigationOf(kind: string): AnyMitigation | null {
-  return (MITIGATIONS.find((candidate) => candidate.kind === kind) as AnyMitigation | undefined) ?? null;
 }

@@ -6,13 +6,9 @@ import { GRACE_MS, type Probe, type ProbeOutcome } from '../probes/probe.ts';
 import { runProbe } from '../probes/run-probe.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Db } from '../store/database.ts';
-import { changeIncidentState, type Incident, inIncident, recordMeasurement } from '../store/incidents.ts';
-import {
-  countRecoveryCheck,
-  isRecoveryCheckDue,
-  type NewMitigation,
-  replaceProposals,
-} from '../store/mitigations.ts';
+import { countRecoveryCheck, isRecoveryCheckDue } from '../store/executions.ts';
+import { changeIncidentState, type Incident, inIncident } from '../store/incidents.ts';
+import { type NewMitigation, replaceProposals } from '../store/mitigations.ts';
 import {
   claimReport,
   countBell,
@@ -26,10 +22,13 @@ import {
   saveReport,
 } from '../store/runs.ts';
 import { addTimeline, touchIncident } from '../store/timeline.ts';
+import { isWatchDue, scheduleWatch } from '../store/watches.ts';
 import { baselineOf } from './baseline-of.ts';
 import { type IncidentDeps, serviceOf } from './deps.ts';
 import { judgeRecovery, RECOVERY_CHECK_INTERVAL_MS } from './judge-recovery.ts';
-import { proposalsOf } from './propose.ts';
+import { judgeWatch, WATCH_EVERY_MS } from './judge-watch.ts';
+import { recordSeverity } from './measured-severity.ts';
+import { onlyOfferable, proposalsOf } from './propose.ts';
 
 const ALL_PROBES: Probe<unknown>[] = Object.values(PROBES);
 /** Time for the queue and the store around the slowest probe. */
@@ -39,7 +38,7 @@ export interface RunRequest {
   kind: Run['kind'];
   requestedBy: string;
   mitigationId: number | null;
-  /** The one probe of a run of kind `probe`; the others run all. */
+  /** The one probe of a run of kind `probe` or `watch`; the others run all. */
   probeId?: string;
 }
 
@@ -56,6 +55,7 @@ export async function startRun(
   const deadlineMs = service.window + GRACE_MS + RUN_MARGIN_MS;
   const run = await inIncident(deps.db, incident.id, async (db) => {
     if (mitigationId !== null && !(await isRecoveryCheckDue(db, mitigationId))) return null;
+    if (request.kind === 'watch' && !(await isWatchDue(db, incident.id))) return null;
     const created = await insertRun(
       db,
       { incidentId: incident.id, service: incident.service, ...rest, mitigationId, deadlineMs },
@@ -66,6 +66,7 @@ export async function startRun(
     if (mitigationId !== null) {
       await countRecoveryCheck(db, mitigationId, deadlineMs + RECOVERY_CHECK_INTERVAL_MS);
     }
+    if (request.kind === 'watch') await scheduleWatch(db, incident.id, deadlineMs + WATCH_EVERY_MS);
     if (request.kind === 'triage') {
       await addTimeline(db, incident.id, 'run-started', request.requestedBy, { runId: created.id });
     } else if (request.kind === 'probe') {
@@ -145,23 +146,33 @@ export async function closeRun(deps: IncidentDeps, runId: number): Promise<boole
   const run = await findRun(deps.db, runId);
   const service = run && serviceOf(deps, run.service);
   if (!run || !service || run.state !== 'running') return true;
-  return inIncident(deps.db, run.incidentId, async (db, incident) => {
+  let unsettled: Incident | null = null;
+  const closed = await inIncident(deps.db, run.incidentId, async (db, incident) => {
     await giveUpReports(db, runId);
     const reports = await reportsOf(db, runId);
     if (reports.some(isOpen)) return false;
+    if (run.kind === 'watch' && (await finishRun(db, run.id, null))) {
+      await judgeWatch(db, incident, run, reports[0], service);
+      return true;
+    }
     if (run.kind === 'probe') {
       await closeProbeRun(db, run, reports);
       return true;
     }
-    const diagnosis = diagnose({ service, outcomes: reports.map(toOutcome) });
+    const diagnosis = onlyOfferable(diagnose({ service, outcomes: reports.map(toOutcome) }), service);
     const finished = await finishRun(db, runId, diagnosis);
     if (!finished) return true;
-    await recordDiagnosis(db, finished, diagnosis);
-    if (finished.kind === 'recovery') await judgeRecovery(db, finished, diagnosis, service);
-    else await replaceProposals(db, incident.id, offersOf(finished, incident, diagnosis, service));
+    await recordDiagnosis(db, finished, diagnosis, incident, service);
+    if (finished.kind === 'recovery') {
+      const verdict = await judgeRecovery(db, finished, diagnosis, service);
+      if (verdict === 'not-recovered' && incident.state !== 'resolved') unsettled = incident;
+    } else await replaceProposals(db, incident.id, offersOf(finished, incident, diagnosis));
     deps.log.info({ runId, verdict: diagnosis.verdict, cause: diagnosis.causes[0]?.id }, 'run diagnosed');
     return true;
   });
+  // It did not help: back to what else is slow. Looking is all that happens by itself.
+  if (unsettled) await startRun(deps, unsettled, { kind: 'triage', requestedBy: 'latency-bot', mitigationId: null });
+  return closed;
 }
 
 /** One probe proves no diagnosis, and takes back no offer of one. */
@@ -182,18 +193,18 @@ async function closeProbeRun(db: Db, run: Run, [report]: ReportRow[]): Promise<v
 }
 
 /** Nothing is offered any more where somebody resolved the incident while it was being looked at. */
-function offersOf(
-  run: Run,
-  incident: Incident,
-  diagnosis: Diagnosis,
-  service: NamedService,
-): NewMitigation[] {
-  return incident.state === 'resolved' ? [] : proposalsOf(run, diagnosis, service);
+function offersOf(run: Run, incident: Incident, diagnosis: Diagnosis): NewMitigation[] {
+  return incident.state === 'resolved' ? [] : proposalsOf(run, diagnosis);
 }
 
-async function recordDiagnosis(db: Db, run: Run, diagnosis: Diagnosis): Promise<void> {
-  const severity = diagnosis.severity === 'none' ? null : diagnosis.severity;
-  await recordMeasurement(db, run.incidentId, diagnosis.scope.p95Ms, severity, diagnosis.severityReason);
+async function recordDiagnosis(
+  db: Db,
+  run: Run,
+  diagnosis: Diagnosis,
+  incident: Incident,
+  service: NamedService,
+): Promise<void> {
+  await recordSeverity(db, incident, diagnosis, service);
   const top = diagnosis.causes.find((cause) => cause.status === 'found');
   await appendAudit(db, {
     actor: 'latency-bot',

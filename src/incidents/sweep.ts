@@ -1,25 +1,26 @@
 import { appendAudit } from '../store/audit.ts';
+import { dueRecoveryChecks, stuckMitigations } from '../store/executions.ts';
 import { findIncident, inIncident } from '../store/incidents.ts';
 import {
   approvedMitigations,
-  dueRecoveryChecks,
   expireMitigation,
   type MitigationRow,
   overdueMitigations,
-  stuckMitigations,
 } from '../store/mitigations.ts';
 import { abandonRun, incidentsWithoutRun, overdueRuns, type Run, runsWithLostBell } from '../store/runs.ts';
 import { addTimeline } from '../store/timeline.ts';
+import { dueUndos } from '../store/undos.ts';
 import type { IncidentDeps } from './deps.ts';
-import { EXECUTE_DEADLINE_MS, settleInterrupted, VERIFY_DEADLINE_MS } from './mitigate.ts';
+import { settleInterrupted } from './mitigate.ts';
 import { checkRecovery } from './recovery.ts';
 import { closeRun, ringRun, startRun } from './run.ts';
+import { SILENCE_MS } from './running.ts';
+import { undoInTime } from './undo.ts';
 
 /** A run that was not rung for this long may have lost its jobs. */
 const BELL_SILENCE_MS = 6_000;
 /** A run that cannot be closed must not keep its service from being looked at for ever. */
 const ABANDON_AFTER_MS = 60_000;
-const STUCK_AFTER_MS = EXECUTE_DEADLINE_MS + VERIFY_DEADLINE_MS + 1_000;
 
 /**
  * Finds what waits in the store and gets it moving again: the queue is a bell, not a ledger. Called at start and
@@ -34,9 +35,8 @@ export async function sweep(deps: IncidentDeps, options: { starting: boolean }):
     if (!(await closeRun(deps, run.id))) await ringRun(deps, run);
   });
   await each(deps, 'abandoning a run', await overdueRuns(db, ABANDON_AFTER_MS), (run) => giveUp(deps, run));
-  await each(deps, 'settling', await stuckMitigations(db, STUCK_AFTER_MS), (row) =>
-    settleInterrupted(deps, row),
-  );
+  await each(deps, 'settling', await stuckMitigations(db, SILENCE_MS), (row) => settleInterrupted(deps, row));
+  await each(deps, 'undoing', await dueUndos(db), (undo) => undoInTime(deps, undo));
   await each(deps, 'ringing', await approvedMitigations(db), (row) => deps.bell.action(row.id));
   await each(deps, 'checking', await dueRecoveryChecks(db), (row) => checkRecovery(deps, row.id));
 }

@@ -6,6 +6,7 @@ import type { Probe, ProbeOutcome } from '../probes/probe.ts';
 import { runProbe } from '../probes/run-probe.ts';
 import type { Log } from '../targets/log.ts';
 import type { Targets } from '../targets/targets.ts';
+import { onlyOfferable } from './propose.ts';
 
 export interface TriageOptions {
   service: NamedService;
@@ -44,6 +45,6 @@ export async function triageOnce(options: TriageOptions): Promise<Triage> {
       return outcome;
     }),
   );
-  const diagnosis = diagnose({ service, outcomes });
+  const diagnosis = onlyOfferable(diagnose({ service, outcomes }), service);
   return { startedAt, durationMs: Math.round(performance.now() - begin), outcomes, diagnosis };
 }

@@ -1,12 +1,13 @@
 import type { NamedService } from '../config/schema.ts';
 import type { Db } from '../store/database.ts';
+import { type Freeze, freezeState } from '../store/freeze.ts';
 import { findIncident, type Incident } from '../store/incidents.ts';
 import { type ApprovalRow, approvalsOf, type MitigationRow, mitigationsOf } from '../store/mitigations.ts';
 import { onlyReportsOf, type ReportRow, type Run, reportsOf, runsOf } from '../store/runs.ts';
 import { listTimeline, type TimelineEntry } from '../store/timeline.ts';
 import type { IncidentDeps } from './deps.ts';
 import { type ProbeReport, probeReport } from './probe-report.ts';
-import { mitigationOf } from './request.ts';
+import { mitigationOf } from './kinds.ts';
 import { toOutcome } from './run.ts';
 
 /** Reports of single probes in a thread; older ones stay as they were posted. */
@@ -38,6 +39,8 @@ export interface IncidentView {
   probeRuns: ProbeRunView[];
   mitigations: MitigationView[];
   timeline: TimelineEntry[];
+  /** While it holds, nothing is carried out. */
+  freeze: Freeze | null;
 }
 
 export async function loadIncidentView(
@@ -49,16 +52,17 @@ export async function loadIncidentView(
   const incident = await findIncident(db, id);
   const service = incident && deps.services.get(incident.service);
   if (!incident || !service) return null;
-  const [runs, rows, timeline] = await Promise.all([
+  const [runs, rows, timeline, freeze] = await Promise.all([
     runsOf(db, id),
     mitigationsOf(db, id),
     listTimeline(db, id),
+    freezeState(db),
   ]);
   const newest = runs.findLast((run) => run.kind === 'triage');
   const reports = newest ? await reportsOf(db, newest.id) : [];
   const probeRuns = await probeRunsOf(db, runs);
   const mitigations = await Promise.all(rows.map((row) => viewOf(db, row)));
-  return { incident, service, runs, reports, probeRuns, mitigations, timeline };
+  return { incident, service, runs, reports, probeRuns, mitigations, timeline, freeze };
 }
 
 async function probeRunsOf(db: Db, runs: Run[]): Promise<ProbeRunView[]> {

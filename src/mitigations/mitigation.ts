@@ -30,13 +30,19 @@ export type Look<DryRun> = { state: 'same'; dryRun: DryRun } | { state: 'changed
 export type Effect =
   | {
       effect: 'done';
-      detail: string /** What was really done, for `reverse`. */;
+      detail: string;
+      /** What was really done, for `reverse`; with `until` (ISO time) the bot takes it back by itself then. */
       did?: Record<string, unknown>;
     }
   | { effect: 'target-changed'; reason: string };
 
 /** What verification saw; `unknown` when it could not look. It never acts. */
-export type Verification = { effect: 'took-place' | 'did-not-take-place' | 'unknown'; detail: string };
+export interface Verification {
+  effect: 'took-place' | 'did-not-take-place' | 'unknown';
+  detail: string;
+  /** The same as in Effect, as far as looking can tell: after a crash there is nothing else. */
+  did?: Record<string, unknown>;
+}
 
 /** One kind of change to the diagnosed system. Nothing here runs without an approval; see incidents/. */
 export interface Mitigation<Target, DryRun> {

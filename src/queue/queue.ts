@@ -1,6 +1,8 @@
 import type { FlowJob } from 'bullmq';
 import type { Logger } from 'pino';
 import type { Bell, IncidentDeps } from '../incidents/deps.ts';
+import { sweepFollowUps } from '../incidents/follow-ups.ts';
+import { sweepLife } from '../incidents/life.ts';
 import { executeMitigation } from '../incidents/mitigate.ts';
 import { closeRun, performProbe } from '../incidents/run.ts';
 import { sweep } from '../incidents/sweep.ts';
@@ -74,14 +76,19 @@ export interface Workers {
 /** The working side: probes, diagnoses and approved actions, and the sweep that finds what lost its bell. */
 export function startWorkers(backend: QueueBackend, deps: IncidentDeps): Workers {
   const { log } = deps;
+  const ending = new AbortController();
   const workers = [
     backend.worker('probes', (data, signal) => probe(deps, data, signal), {
       concurrency: 16,
       maxStalledCount: 2,
     }),
     backend.worker('runs', (data) => diagnose(deps, data), { concurrency: 4, maxStalledCount: 2 }),
-    // An action that lost its worker is not run again by the queue; the store decides what happened to it.
-    backend.worker('actions', (data) => execute(deps, data), { concurrency: 1, maxStalledCount: 0 }),
+    // An action that lost its worker is not run again by the queue; the store decides what happened to it, and lets
+    // those of one service take turns. One may take hours, so others must not stand behind it.
+    backend.worker('actions', (data) => execute(deps, data, ending.signal), {
+      concurrency: 16,
+      maxStalledCount: 0,
+    }),
   ];
   for (const worker of workers) {
     worker.on('error', (err) => log.error({ err }, 'queue worker'));
@@ -90,6 +97,7 @@ export function startWorkers(backend: QueueBackend, deps: IncidentDeps): Workers
   const sweeping = startSweep(deps);
   return {
     async close() {
+      ending.abort(new Error('the process ends'));
       // A job or a sweep that is cut off is found again by its row.
       const closing = workers.map((worker) => closeWithin(worker, CLOSE_DEADLINE_MS, log));
       await Promise.all([sweeping.stop(), ...closing]);
@@ -107,8 +115,8 @@ async function diagnose(deps: IncidentDeps, data: JobData): Promise<void> {
   if (data.runId !== undefined) await closeRun(deps, data.runId);
 }
 
-async function execute(deps: IncidentDeps, data: JobData): Promise<void> {
-  if (data.mitigationId !== undefined) await executeMitigation(deps, data.mitigationId);
+async function execute(deps: IncidentDeps, data: JobData, stop: AbortSignal): Promise<void> {
+  if (data.mitigationId !== undefined) await executeMitigation(deps, data.mitigationId, stop);
 }
 
 function startSweep(deps: IncidentDeps): { stop(): Promise<void> } {
@@ -116,8 +124,14 @@ function startSweep(deps: IncidentDeps): { stop(): Promise<void> } {
   let timer: NodeJS.Timeout | undefined;
   let current = Promise.resolve();
   const once = (starting: boolean) => {
+    // What fails in one of them is found by its next round, and costs the others nothing.
+    const failed = (err: unknown) => deps.log.error({ err }, 'sweeping');
     current = sweep(deps, { starting })
-      .catch((err) => deps.log.error({ err }, 'sweeping'))
+      .catch(failed)
+      .then(() => sweepLife(deps))
+      .catch(failed)
+      .then(() => sweepFollowUps(deps))
+      .catch(failed)
       .then(() => {
         if (!stopped) timer = setTimeout(() => once(false), SWEEP_INTERVAL_MS);
       });

@@ -45,20 +45,43 @@ export interface MitigationRow {
   recoveryChecks: number;
   nextCheckAt: Date | null;
   createdAt: Date;
+  /** Last sign of life of whoever carries it out. */
+  aliveAt: Date | null;
+  /** How far a long execution is, in plain words. */
+  progress: string | null;
+  stopAskedBy: string | null;
+  stopAskedAt: Date | null;
+  /** What was really done, for taking it back. */
+  did: Record<string, unknown> | null;
+  /** How often an unknown outcome was looked at in vain. */
+  looks: number;
+  nextLookAt: Date | null;
+  /** The undo that this one carries out. */
+  undoes: number | null;
+  /** Carried out by one person alone, in an emergency. */
+  breakGlass: boolean;
+  /** The mitigation whose approval, with its time box, covers this one. */
+  coveredBy: number | null;
 }
 
 export interface ApprovalRow {
   userId: string;
   decision: 'approve' | 'deny';
+  /** Where it was given. */
+  via: 'slack' | 'terminal';
   decidedAt: Date;
 }
 
-const COLUMNS = `
+/** A mitigation as the store's functions return it. */
+export const COLUMNS = `
   id, incident_id as "incidentId", run_id as "runId", service, cause_id as "causeId", kind, title, risk, target,
   target_hash as "targetHash", dry_run as "dryRun", state, version, quorum, requested_by as "requestedBy",
   requested_at as "requestedAt", reason, expires_at as "expiresAt", approved_at as "approvedAt",
   approved_until as "approvedUntil", claim, claimed_at as "claimedAt", finished_at as "finishedAt", detail,
-  recovery_checks as "recoveryChecks", next_check_at as "nextCheckAt", created_at as "createdAt"`;
+  recovery_checks as "recoveryChecks", next_check_at as "nextCheckAt", created_at as "createdAt",
+  alive_at as "aliveAt", progress, stop_asked_by as "stopAskedBy", stop_asked_at as "stopAskedAt", did, looks,
+  next_look_at as "nextLookAt", undoes, covered_by as "coveredBy",
+  break_glass as "breakGlass"`;
 
 const PROPOSE = `
   insert into mitigations (incident_id, run_id, service, cause_id, kind, title, risk, target, target_hash, dry_run)
@@ -71,7 +94,7 @@ const PROPOSE = `
     dry_run = case when mitigations.state = 'proposed' then excluded.dry_run else mitigations.dry_run end`;
 const WITHDRAW_OTHERS = `
   update mitigations set state = 'withdrawn', version = version + 1
-  where incident_id = $1 and state = 'proposed' and target_hash <> all ($2)`;
+  where incident_id = $1 and state = 'proposed' and undoes is null and target_hash <> all ($2)`;
 const REQUEST = `
   update mitigations
   set state = 'requested', version = version + 1, requested_by = $3, requested_at = clock_timestamp(), reason = $4,
@@ -80,8 +103,8 @@ const REQUEST = `
   returning ${COLUMNS}`;
 // Distinct people only: one row per user. A second opinion of the same person changes nothing.
 const ADD_APPROVAL = `
-  insert into approvals (mitigation_id, user_id, decision, version, target_hash)
-  values ($1, $2, $3, $4, $5)
+  insert into approvals (mitigation_id, user_id, decision, version, target_hash, via)
+  values ($1, $2, $3, $4, $5, $6)
   on conflict do nothing`;
 // The store's clock alone decides what is expired.
 const LOCK_REQUESTED = `
@@ -92,19 +115,6 @@ const APPROVE = `
     approved_until = clock_timestamp() + $2 * interval '1 millisecond'
   where id = $1 and state = 'requested' and expires_at > clock_timestamp()
   and quorum <= (select count(*) from approvals where mitigation_id = $1 and decision = 'approve')
-  returning ${COLUMNS}`;
-const CLAIM = `
-  update mitigations
-  set state = 'executing', version = version + 1, claim = $2, claimed_at = clock_timestamp()
-  where id = $1 and state = 'approved' and approved_until > clock_timestamp()
-  and greatest(quorum, $3) <= (select count(*) from approvals a where a.mitigation_id = $1 and a.decision = 'approve'
-    and a.target_hash = mitigations.target_hash)
-  returning ${COLUMNS}`;
-const RECORD_OUTCOME = `
-  update mitigations
-  set state = $3, version = version + 1, detail = $4, finished_at = clock_timestamp(),
-    next_check_at = case when $3 = 'succeeded' then clock_timestamp() + $5 * interval '1 millisecond' end
-  where id = $1 and claim = $2 and state in ('executing', 'interrupted')
   returning ${COLUMNS}`;
 const MOVE = `
   update mitigations set state = $3, version = version + 1, detail = coalesce($4, detail)
@@ -119,25 +129,6 @@ const EXPIRE = `
     detail = case when state = 'approved' then 'approved, but not started in time' else 'nobody approved in time' end
   where id = $1 and ${IS_OVER}
   returning ${COLUMNS}`;
-const STUCK = `
-  select ${COLUMNS} from mitigations
-  where state in ('executing', 'interrupted') and claimed_at < clock_timestamp() - $1 * interval '1 millisecond'
-  order by id`;
-const DUE_CHECKS = `
-  select ${COLUMNS} from mitigations where state = 'succeeded' and next_check_at <= clock_timestamp() order by id`;
-const IS_CHECK_DUE =
-  "select from mitigations where id = $1 and state = 'succeeded' and next_check_at <= clock_timestamp()";
-const COUNT_CHECK = `
-  update mitigations
-  set recovery_checks = recovery_checks + 1, next_check_at = clock_timestamp() + $2 * interval '1 millisecond'
-  where id = $1 and state = 'succeeded'`;
-const SET_NEXT_CHECK = `
-  update mitigations set next_check_at = clock_timestamp() + $2 * interval '1 millisecond' where id = $1`;
-// A claimed one that failed may still take effect: a session that rolls back much work ends late.
-const COUNT_DONE = `
-  select count(*)::int as n from mitigations
-  where incident_id = $1 and kind = any ($2) and claim is not null and state <> 'target-changed'`;
-
 export type NewMitigation = Pick<
   MitigationRow,
   | 'incidentId'
@@ -190,7 +181,7 @@ export async function mitigationsOf(db: Db, incidentId: number): Promise<Mitigat
 
 export async function approvalsOf(db: Db, mitigationId: number): Promise<ApprovalRow[]> {
   const { rows } = await db.query<ApprovalRow>(
-    'select user_id as "userId", decision, decided_at as "decidedAt" from approvals where mitigation_id = $1 order by decided_at',
+    'select user_id as "userId", decision, via, decided_at as "decidedAt" from approvals where mitigation_id = $1 order by decided_at',
     [mitigationId],
   );
   return rows;
@@ -230,6 +221,7 @@ export async function addApproval(
   mitigation: MitigationRow,
   userId: string,
   decision: 'approve' | 'deny',
+  via: 'slack' | 'terminal' = 'slack',
 ): Promise<boolean> {
   const { rowCount } = await db.query(ADD_APPROVAL, [
     mitigation.id,
@@ -237,6 +229,7 @@ export async function addApproval(
     decision,
     mitigation.version,
     mitigation.targetHash,
+    via,
   ]);
   return rowCount === 1;
 }
@@ -248,30 +241,6 @@ export async function markApproved(
   executionExpiryMs: number,
 ): Promise<MitigationRow | null> {
   const { rows } = await db.query<MitigationRow>(APPROVE, [id, executionExpiryMs]);
-  return rows[0] ?? null;
-}
-
-/** approved → executing, for exactly one caller, while the approval is valid and has the quorum of then and of now. */
-export async function claimMitigation(
-  db: Db,
-  id: number,
-  claim: string,
-  quorumNow = 1,
-): Promise<MitigationRow | null> {
-  const { rows } = await db.query<MitigationRow>(CLAIM, [id, claim, quorumNow]);
-  return rows[0] ?? null;
-}
-
-/** Records how an execution ended, for the claim that did it. */
-export async function recordOutcome(
-  db: Db,
-  id: number,
-  claim: string,
-  state: 'succeeded' | 'failed' | 'target-changed' | 'interrupted',
-  detail: string,
-  firstCheckInMs = 0,
-): Promise<MitigationRow | null> {
-  const { rows } = await db.query<MitigationRow>(RECORD_OUTCOME, [id, claim, state, detail, firstCheckInMs]);
   return rows[0] ?? null;
 }
 
@@ -299,43 +268,9 @@ export async function expireMitigation(db: Db, id: number): Promise<MitigationRo
   return rows[0] ?? null;
 }
 
-/** Claimed so long ago that whoever claimed them must be gone. */
-export async function stuckMitigations(db: Db, olderThanMs: number): Promise<MitigationRow[]> {
-  const { rows } = await db.query<MitigationRow>(STUCK, [olderThanMs]);
-  return rows;
-}
-
 export async function approvedMitigations(db: Db): Promise<MitigationRow[]> {
   const { rows } = await db.query<MitigationRow>(
     `select ${COLUMNS} from mitigations where state = 'approved' order by id`,
   );
   return rows;
-}
-
-/** Executed ones whose recovery has to be looked at now. */
-export async function dueRecoveryChecks(db: Db): Promise<MitigationRow[]> {
-  const { rows } = await db.query<MitigationRow>(DUE_CHECKS);
-  return rows;
-}
-
-/** Whether the recovery has to be looked at now. */
-export async function isRecoveryCheckDue(db: Db, id: number): Promise<boolean> {
-  const { rowCount } = await db.query(IS_CHECK_DUE, [id]);
-  return rowCount === 1;
-}
-
-/** Counts one recovery check and sets the time of the next. */
-export async function countRecoveryCheck(db: Db, id: number, nextInMs: number): Promise<void> {
-  await db.query(COUNT_CHECK, [id, nextInMs]);
-}
-
-/** Sets when the recovery is looked at next. */
-export async function setNextCheck(db: Db, id: number, inMs: number): Promise<void> {
-  await db.query(SET_NEXT_CHECK, [id, inMs]);
-}
-
-/** How many mitigations of these kinds were carried out in this incident, or tried. */
-export async function executedCount(db: Db, incidentId: number, kinds: string[]): Promise<number> {
-  const { rows } = await db.query<{ n: number }>(COUNT_DONE, [incidentId, kinds]);
-  return rows[0]?.n ?? 0;
 }

@@ -1,14 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { IncidentDeps } from '../../src/incidents/deps.ts';
-import { EXECUTE_DEADLINE_MS, executeMitigation, settleInterrupted } from '../../src/incidents/mitigate.ts';
+import { BEGIN_DEADLINE_MS, executeMitigation, settleInterrupted } from '../../src/incidents/mitigate.ts';
 import { firstBrokenLink } from '../../src/store/audit.ts';
-import {
-  claimMitigation,
-  type MitigationRow,
-  type MitigationState,
-  recordOutcome,
-} from '../../src/store/mitigations.ts';
+import { claimMitigation, recordOutcome } from '../../src/store/executions.ts';
+import type { MitigationRow, MitigationState } from '../../src/store/mitigations.ts';
 import { type OpenTargets, openTargets } from '../../src/targets/targets.ts';
 import {
   approve,
@@ -200,13 +196,26 @@ describe('not carried out', () => {
     expect(row.requestedBy).toBe(ASKER);
   });
 
-  test.each<[string, { mitigations?: { disabled: string[] }; approvals?: { quorum: number } }, RegExp]>([
+  test.each<
+    [
+      string,
+      {
+        mitigations?: { disabled: string[] };
+        approvals?: { quorum: Record<'low' | 'medium' | 'high', number> };
+      },
+      RegExp,
+    ]
+  >([
     [
       'its kind was disabled',
       { mitigations: { disabled: ['terminate-backend'] } },
       /terminate-backend was disabled/,
     ],
-    ['the quorum was raised', { approvals: { quorum: 2 } }, /1 of the 2 approvals/],
+    [
+      'the quorum was raised',
+      { approvals: { quorum: { low: 2, medium: 2, high: 2 } } },
+      /1 of the 2 approvals/,
+    ],
   ])('what was approved before %s', async (_what, change, reason) => {
     const { session, row } = await approved();
     const service = world.deps.services.get(row.service);
@@ -229,14 +238,19 @@ describe('not carried out', () => {
   });
 
   test('more than the incident may have ended, even if all were approved before', async () => {
-    const incident = await world.openIncident({ mitigations: { maxKillsPerIncident: 2 } });
+    const incident = await world.openIncident({ mitigations: { limits: { sessions: 2 } } });
     const sessions = await Promise.all(Array.from({ length: 5 }, () => idleInTransaction(world)));
     const rows: MitigationRow[] = [];
     for (const row of await offer(world, incident, sessions))
       rows.push(await approve(world, await request(world, row)));
-    await Promise.all(rows.map(execute));
+    const seen = () => Promise.all(rows.map((row) => now(world, row)));
+    // They take turns, as if the bell had rung for all that wait.
+    for (let left = rows; left.length > 0; ) {
+      await Promise.all(left.map(execute));
+      left = (await seen()).filter((row) => row.state === 'approved');
+    }
     expect(acts).toBe(2);
-    const after = await Promise.all(rows.map((row) => now(world, row)));
+    const after = await seen();
     expect(after.map((row) => row.state).sort()).toEqual([
       'failed',
       'failed',
@@ -313,7 +327,7 @@ describe('cut off in the middle', () => {
   function pausedClock(): () => number {
     let at = Date.now();
     return () => {
-      at += EXECUTE_DEADLINE_MS;
+      at += BEGIN_DEADLINE_MS;
       return at;
     };
   }
@@ -342,25 +356,27 @@ describe('cut off in the middle', () => {
     ]);
   }, 15_000);
 
-  test.each([
-    ['when its time is over right after the claim', AbortSignal.abort(), false],
-    ['when the process was paused during the claim', undefined, true],
-  ])('nothing is done late: %s', async (_what, stop, paused) => {
+  test('nothing is begun by a process that is ending: another one does it', async () => {
     const { session, row } = await approved();
-    if (paused) vi.spyOn(Date, 'now').mockImplementation(pausedClock());
+    await executeMitigation(deps, row.id, AbortSignal.abort());
+    await expectNothingDone(session);
+    expect((await now(world, row)).state).toBe('approved');
+    await execute(row);
+    await isGone(session);
+  });
+
+  test('nothing is done late: the process was paused during the claim', async () => {
+    const { session, row } = await approved();
+    vi.spyOn(Date, 'now').mockImplementation(pausedClock());
     try {
-      await executeMitigation(deps, row.id, stop);
+      await executeMitigation(deps, row.id);
     } finally {
       vi.restoreAllMocks();
     }
     await expectNothingDone(session);
-    const left = await now(world, row);
-    expect(left.state).toBe('executing');
-    await settleInterrupted(deps, left);
-    await expectNothingDone(session);
     expect(await now(world, row)).toMatchObject({
-      state: 'failed',
-      detail: expect.stringMatching(/cut off/),
+      ...{ state: 'failed', nextCheckAt: null },
+      detail: expect.stringMatching(/time to begin was over.*nothing was done/),
     });
   });
 
@@ -399,10 +415,16 @@ describe('cut off in the middle', () => {
     const { row } = await approved();
     const lost = await claimedAndLost(row);
     await world.db.query("update mitigations set state = 'failed' where id = $1", [row.id]);
-    expect(await recordOutcome(world.db, row.id, lost.claim ?? '', 'succeeded', 'late')).toBeNull();
+    expect(
+      await recordOutcome(world.db, row.id, lost.claim ?? '', { state: 'succeeded', detail: 'late' }),
+    ).toBeNull();
     await world.db.query("update mitigations set state = 'executing' where id = $1", [row.id]);
-    expect(await recordOutcome(world.db, row.id, randomUUID(), 'succeeded', 'not mine')).toBeNull();
-    expect(await recordOutcome(world.db, row.id, lost.claim ?? '', 'succeeded', 'mine')).toMatchObject({
+    expect(
+      await recordOutcome(world.db, row.id, randomUUID(), { state: 'succeeded', detail: 'not mine' }),
+    ).toBeNull();
+    expect(
+      await recordOutcome(world.db, row.id, lost.claim ?? '', { state: 'succeeded', detail: 'mine' }),
+    ).toMatchObject({
       detail: 'mine',
     });
   });
@@ -416,7 +438,7 @@ describe('cut off in the middle', () => {
     expect((await timelineOf(world, row.incidentId)).at(-1)).toBe('interrupted');
 
     await settleInterrupted({ ...deps, targets: () => unreachable.both }, unknown);
-    expect(await now(world, row)).toEqual(unknown);
+    expect(await now(world, row)).toMatchObject({ state: 'interrupted', looks: 1 });
     await settleInterrupted(deps, unknown);
     expect(acts).toBe(0);
     expect(await now(world, row)).toMatchObject({ state: 'succeeded', claim: unknown.claim });

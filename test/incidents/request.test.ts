@@ -135,7 +135,7 @@ describe('refused', () => {
   });
 
   test('one more than the incident may have ended', async () => {
-    const overrides = { mitigations: { maxKillsPerIncident: 1 } };
+    const overrides = { mitigations: { limits: { sessions: 1 } } };
     const { incident, mitigation } = await offered(world, overrides);
     await approve(world, await request(world, mitigation));
     await world.db.query("update mitigations set state = 'failed', claim = gen_random_uuid() where id = $1", [
@@ -143,7 +143,7 @@ describe('refused', () => {
     ]);
     const [next] = await offer(world, incident, [await idleInTransaction(world)]);
     if (!next) throw new Error('nothing was offered');
-    expect(await ask(next)).toEqual({ refused: 'budget-used', limit: 1 });
+    expect(await ask(next)).toEqual({ refused: 'budget-used', what: 'sessions', limit: 1 });
     expect((await now(world, next)).state).toBe('proposed');
   });
 
