@@ -1,7 +1,8 @@
+import { budgetWords } from '../incidents/budget-words.ts';
 import type { Refusal } from '../incidents/policy.ts';
 import type { Incident } from '../store/incidents.ts';
 import type { MitigationState } from '../store/mitigations.ts';
-import { escapeText, mention } from './text.ts';
+import { clip, escapeText, mention } from './text.ts';
 
 /** Each takes up to 120 characters of a message of about 3,000. */
 const MAX_SERVICES = 20;
@@ -38,9 +39,9 @@ export function refusalText(refusal: Refusal): string {
     case 'people-unknown':
       return 'Slack did not say whether you are allowed to, so nothing was done. Try again in a moment.';
     case 'look-only':
-      return 'The configuration of this service does not allow it: no `actionUrl`, no approvers, or this kind is disabled.';
+      return 'The configuration of this service does not allow it: the bot has nothing to act through, nobody may approve, or this kind is disabled.';
     case 'budget-used':
-      return `This incident has used up its ${refusal.limit} cancelled or terminated sessions. Raise \`maxKillsPerIncident\` or act by hand.`;
+      return `Not now: ${budgetWords(refusal.what, refusal.limit)}. Raise the limit or act by hand.`;
     case 'already-decided-by-you':
       return 'You have decided on this already.';
     case 'out-of-date':
@@ -55,7 +56,25 @@ export function refusalText(refusal: Refusal): string {
       return 'This incident is already resolved. Type `/latency` to open a new one.';
     case 'already-running':
       return 'A run is under way already; look again when it is over.';
+    case 'frozen':
+      return `Nothing was done: ${mention(refusal.by)} has frozen all changes${because(refusal.reason)}. An approver lifts it with \`/latency unfreeze\`.`;
+    case 'already-frozen':
+      return `Changes are frozen already, by ${mention(refusal.by)}${because(refusal.reason)}.`;
+    case 'not-frozen':
+      return 'Changes are not frozen.';
+    case 'not-alone':
+      return refusal.allowed.length > 0
+        ? `You may not act alone. In an emergency ${refusal.allowed.map(mention).join(', ')} may. Ask for approval instead.`
+        : 'Nobody may act alone for this service: `approvals.breakGlass` names no users. Ask for approval instead.';
+    case 'alone-used':
+      return `Nobody may act alone more than ${refusal.limit} time${refusal.limit === 1 ? '' : 's'} in one incident. Ask for approval instead.`;
+    case 'reason-too-short':
+      return `Say in at least ${refusal.atLeast} characters why this cannot wait for an approval.`;
   }
+}
+
+function because(reason: string): string {
+  return reason === '' ? '' : ` (${escapeText(clip(reason, 300))})`;
 }
 
 /** The private answer to `/latency`. */

@@ -1,4 +1,5 @@
 import type { IncidentView, MitigationView } from '../incidents/view.ts';
+import type { Freeze } from '../store/freeze.ts';
 import {
   actions,
   bullets,
@@ -29,6 +30,9 @@ const STATES: Record<MitigationView['state'], string> = {
   'not-recovered': 'Done, latency did not recover',
 };
 
+/** States in which a freeze makes a difference. */
+const MAY_STILL_ACT = new Set<MitigationView['state']>(['proposed', 'requested', 'approved']);
+
 /** What a person may do next, where the card itself offers nothing. */
 const NEXT: Partial<Record<MitigationView['state'], string>> = {
   expired: 'Look again on the incident card offers it anew, if it is still needed.',
@@ -47,9 +51,12 @@ export function mitigationMessage(view: IncidentView, row: MitigationView): Rend
   if (row.requestedAt === null && row.state !== 'target-changed') return null;
   const open = row.state === 'requested' && view.incident.state !== 'resolved';
   const body: MessageBlock[] = [
-    rich(span(`${STATES[row.state]}: `, { bold: true }), span(clip(row.title, 300))),
+    rich(span(`${stateWords(row)}: `, { bold: true }), span(clip(row.title, 300))),
     rich(span('Target: ', { bold: true }), span(clip(row.description, 600))),
   ];
+  if (row.state === 'executing' && row.progress) {
+    body.push(rich(span('Now: ', { bold: true }), span(clip(row.progress, 300))));
+  }
   if (row.detail) body.push(rich(span('Outcome: ', { bold: true }), span(clip(row.detail, 600))));
   if (row.reason) body.push(rich(span('Why: ', { bold: true }), span(clip(row.reason, 500))));
   if (row.dryRunLines.length > 0) {
@@ -57,34 +64,52 @@ export function mitigationMessage(view: IncidentView, row: MitigationView): Rend
   }
   body.push(section(`*Risk* ${row.risk}. *Undo* ${escapeText(clip(row.undo, 300))}`));
   const tail: MessageBlock[] = [section(people(view, row).join('\n'))];
+  if (view.freeze && MAY_STILL_ACT.has(row.state)) tail.push(section(frozenLine(view.freeze)));
   if (open) tail.push(decisionButtons(row));
+  if (row.state === 'executing') tail.push(...stopButton(row));
   const next = NEXT[row.state];
   tail.push(context(`Mitigation ${row.id}${next ? ` · ${next}` : ''}`));
   return { text: spoken(view, row, open), blocks: fitBlocks(body, tail) };
 }
 
+/** That nobody approved it is said first, and stays. */
+function stateWords(row: MitigationView): string {
+  return row.breakGlass ? `${STATES[row.state]} (break-glass)` : STATES[row.state];
+}
+
 function people(view: IncidentView, row: MitigationView): string[] {
   const lines: string[] = [];
   if (row.requestedBy && row.requestedAt) {
-    lines.push(`*Asked for by* ${mention(row.requestedBy)} ${when(row.requestedAt)}`);
+    const asked = row.breakGlass ? '*Break-glass: without an approval, by*' : '*Asked for by*';
+    lines.push(`${asked} ${mention(row.requestedBy)} ${when(row.requestedAt)}`);
   }
   if (row.state === 'requested') {
     const given = row.approvals.filter((approval) => approval.decision === 'approve').length;
-    lines.push(`*May be approved by* ${approversOf(view)} (${given} of ${row.quorum} given)`);
+    lines.push(`*May be approved by* ${approversOf(view, row)} (${given} of ${row.quorum} given)`);
     if (row.expiresAt) lines.push(`*Expires* ${when(row.expiresAt)}, then nothing is done`);
   }
-  for (const approval of row.approvals) {
+  for (const approval of row.breakGlass ? [] : row.approvals) {
     const verb = approval.decision === 'approve' ? 'Approved by' : 'Denied by';
-    lines.push(`*${verb}* ${mention(approval.userId)} ${when(approval.decidedAt)}`);
+    const where = approval.via === 'terminal' ? ', at the terminal' : '';
+    lines.push(`*${verb}* ${mention(approval.userId)} ${when(approval.decidedAt)}${where}`);
+  }
+  if (row.stopAskedBy && row.stopAskedAt) {
+    lines.push(`*Asked to stop by* ${mention(row.stopAskedBy)} ${when(row.stopAskedAt)}`);
   }
   return lines.length > 0 ? lines : ['_Nobody asked for it._'];
 }
 
-function approversOf(view: IncidentView): string {
+/** The banner of a freeze; mrkdwn. */
+export function frozenLine(freeze: Freeze): string {
+  const reason = freeze.reason === '' ? '' : `: ${escapeText(clip(freeze.reason, 300))}`;
+  return `*Frozen* by ${mention(freeze.by)} ${when(freeze.at)}${reason}. Nothing is carried out until an approver types \`/latency unfreeze\`.`;
+}
+
+function approversOf(view: IncidentView, row: MitigationView): string {
   const policy = view.service.approvals;
   const named = policy.approvers.slice(0, 10).map(mention);
   const more = policy.approvers.length > 10 ? [`${policy.approvers.length - 10} more`] : [];
-  const self = policy.requesterMayApprove ? '' : ', not by the one who asked';
+  const self = policy.requesterMayApprove[row.risk] ? '' : ', not by the one who asked';
   return `${[...named, ...more].join(', ') || 'nobody'}${self}`;
 }
 
@@ -92,7 +117,7 @@ function decisionButtons(row: MitigationView): MessageBlock {
   const value = `${row.id}:${row.version}`;
   return actions(`decide:${row.id}:${row.version}`, [
     button('approve-mitigation', 'Approve', value, {
-      style: 'danger',
+      style: row.risk === 'low' ? 'primary' : 'danger',
       label: `Approve: ${row.title}`,
       confirm: {
         title: `${row.verb} now?`,
@@ -102,6 +127,20 @@ function decisionButtons(row: MitigationView): MessageBlock {
     }),
     button('deny-mitigation', 'Deny', value, { label: `Deny: ${row.title}` }),
   ]);
+}
+
+/** Once is enough: the one who carries it out sees it within seconds. */
+function stopButton(row: MitigationView): MessageBlock[] {
+  if (row.stopAskedBy) return [];
+  const stop = button('stop-mitigation', 'Stop', `${row.id}:${row.version}`, {
+    label: `Stop: ${row.title}`,
+    confirm: {
+      title: 'Stop it now?',
+      text: 'What has been done so far is looked at afterwards, and the card says what is there.',
+      confirm: 'Stop',
+    },
+  });
+  return [actions(`stop:${row.id}:${row.version}`, [stop])];
 }
 
 /** Target, effect and undo each keep a share of the 300 characters. */
@@ -114,14 +153,15 @@ function confirmText(row: MitigationView): string {
 function spoken(view: IncidentView, row: MitigationView, open: boolean): string {
   const plain = (text: string, max: number) => escapeText(clip(text, max));
   const parts = [
-    `INC-${row.incidentId}. ${STATES[row.state]}: ${plain(row.title, 300)}.`,
+    `INC-${row.incidentId}. ${stateWords(row)}: ${plain(row.title, 300)}.`,
     `Target: ${plain(row.description, 400)}.`,
     ...(row.detail ? [`Outcome: ${plain(row.detail, 400)}.`] : []),
   ];
+  if (view.freeze && MAY_STILL_ACT.has(row.state)) parts.push(frozenLine(view.freeze));
   if (open) {
     if (row.dryRunLines[0]) parts.push(`Dry run: ${plain(row.dryRunLines[0], 240)}`);
     if (row.reason) parts.push(`Why: ${plain(row.reason, 500)}.`);
-    parts.push(`May be approved by ${approversOf(view)}. Choices: Approve, Deny.`);
+    parts.push(`May be approved by ${approversOf(view, row)}. Choices: Approve, Deny.`);
   }
   return parts.join(' ');
 }

@@ -1,14 +1,21 @@
 import type { ModalView } from '@slack/types';
 import type { MitigationView } from '../incidents/view.ts';
-import { bullets, context, plain, rich, section, span } from './kit.ts';
+import { actions, bullets, button, context, type MessageBlock, plain, rich, section, span } from './kit.ts';
 import { escapeText } from './text.ts';
 
 export const REQUEST_DIALOG = 'request-mitigation-dialog';
 export const REASON_BLOCK = 'reason';
 export const REASON_INPUT = 'reason';
 
+export interface RequestDialogOptions {
+  /** Whether somebody of this service may act without an approval; who clicks is judged then. */
+  breakGlass?: boolean;
+  /** What was wrong with the last attempt; mrkdwn. */
+  problem?: string;
+}
+
 /** Shows what a mitigation would do and asks for a reason. Submitting asks for approval; it does not act. */
-export function requestDialog(row: MitigationView): ModalView {
+export function requestDialog(row: MitigationView, options: RequestDialogOptions = {}): ModalView {
   const dryRun = row.dryRunLines.slice(0, 15);
   return {
     type: 'modal',
@@ -18,6 +25,7 @@ export function requestDialog(row: MitigationView): ModalView {
     submit: plain('Ask for approval', 24),
     close: plain('Cancel', 24),
     blocks: [
+      ...(options.problem ? [section(`*Not done.* ${options.problem}`)] : []),
       rich(span('Target: ', { bold: true }), span(row.description)),
       section(
         '*Dry run*: what it would do, as seen by the last run. The target is looked at again before anything happens.',
@@ -38,7 +46,39 @@ export function requestDialog(row: MitigationView): ModalView {
           focus_on_load: true,
         },
       },
+      ...(options.breakGlass ? breakGlassBlocks(row) : []),
     ].filter((block) => block.type !== 'data_visualization') as ModalView['blocks'],
+  };
+}
+
+function breakGlassBlocks(row: MitigationView): MessageBlock[] {
+  return [
+    actions(`break-glass:${row.id}:${row.version}`, [
+      button('act-alone', 'Act alone (break-glass)', `${row.id}:${row.version}`, {
+        style: 'danger',
+        label: `Act alone, without an approval: ${row.title}`,
+        confirm: {
+          title: 'Act without an approval?',
+          text: 'For an emergency in which nobody can approve. Your name and reason are shown to the whole channel, and it is reviewed afterwards.',
+          confirm: row.verb,
+        },
+      }),
+    ]),
+    context('In an emergency only: the reason above is shown to the whole channel.'),
+  ];
+}
+
+/** Replaces the dialog once it was done without an approval. */
+export function actedAloneDialog(row: { id: number }): ModalView {
+  return {
+    type: 'modal',
+    title: plain('Break-glass', 24),
+    close: plain('Close', 24),
+    blocks: [
+      section(
+        `Mitigation ${row.id} is being carried out without an approval. The channel has been told; its card shows the outcome.`,
+      ) as ModalView['blocks'][number],
+    ],
   };
 }
 

@@ -1,4 +1,5 @@
 import type { IncidentView } from '../incidents/view.ts';
+import { breakGlassMessage } from './break-glass.ts';
 import { cardMessage } from './card.ts';
 import { diagnosisMessage } from './diagnosis.ts';
 import { gamedayMessage } from './gameday.ts';
@@ -13,11 +14,13 @@ import { timelineMessage } from './timeline.ts';
 export interface Slot {
   name: string;
   rendered: Rendered;
+  /** Posted at the top level of this channel, for everybody to see, and not in the thread. */
+  channel?: string;
 }
 
 /** All messages that an incident should have in Slack now, the card first. */
 export function slotsOf(view: IncidentView, options: { charts: boolean }): Slot[] {
-  const slots: { name: string; rendered: Rendered | null }[] = [
+  const slots: { name: string; rendered: Rendered | null; channel?: string }[] = [
     { name: 'card', rendered: cardMessage(view, options) },
     { name: 'timeline', rendered: timelineMessage(view) },
     { name: 'diagnosis', rendered: diagnosisMessage(view, options) },
@@ -25,15 +28,20 @@ export function slotsOf(view: IncidentView, options: { charts: boolean }): Slot[
       { name: `mitigation:${row.id}`, rendered: mitigationMessage(view, row) },
       { name: `recovery:${row.id}`, rendered: recoveryMessage(view, row, options) },
     ]),
+    ...view.mitigations.map((row) => ({
+      name: `break-glass:${row.id}`,
+      rendered: breakGlassMessage(view, row),
+      channel: view.service.channel,
+    })),
     ...view.probeRuns.map((one) => ({
       name: `report:${one.run.id}`,
       rendered: probeRunMessage(one, options),
     })),
     { name: 'gameday', rendered: gamedayMessage(view) },
   ];
-  return slots.flatMap(({ name, rendered }) => {
+  return slots.flatMap(({ name, rendered, ...where }) => {
     if (!rendered) return [];
     // Slack cuts a longer text when posting and refuses it when editing.
-    return [{ name, rendered: { ...rendered, text: clipMarkup(rendered.text, LIMITS.text) } }];
+    return [{ ...where, name, rendered: { ...rendered, text: clipMarkup(rendered.text, LIMITS.text) } }];
   });
 }

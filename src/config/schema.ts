@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ApprovalPolicy } from './approvals.ts';
 import { DATABASE_CHANGES, OwnerRole } from './database-changes.ts';
+import { IncidentLife } from './incident-life.ts';
 import { Thresholds } from './thresholds.ts';
 import { duration, SlackChannel, Url } from './values.ts';
 
@@ -179,6 +180,7 @@ export const Service = z.strictObject({
   }),
   thresholds: Thresholds,
   approvals: ApprovalPolicy,
+  incidents: IncidentLife,
   mitigations: z
     .strictObject({
       disabled: z

@@ -1,14 +1,17 @@
 import type { AllMiddlewareArgs, BlockButtonAction, SlackActionMiddlewareArgs } from '@slack/bolt';
+import type { ModalView } from '@slack/types';
 import { refusalText } from '../blocks/answers.ts';
 import { requestDialog } from '../blocks/request-dialog.ts';
 import { decideMitigation } from '../incidents/decide.ts';
-import type { IncidentDeps } from '../incidents/deps.ts';
+import { type IncidentDeps, serviceOf } from '../incidents/deps.ts';
 import { resolveIncident, takeLead } from '../incidents/lead.ts';
 import type { Refusal } from '../incidents/policy.ts';
 import { prepareRequest } from '../incidents/request.ts';
 import { startRun } from '../incidents/run.ts';
+import { stopMitigation } from '../incidents/stop.ts';
 import { viewOf } from '../incidents/view.ts';
 import { findIncident } from '../store/incidents.ts';
+import type { MitigationRow } from '../store/mitigations.ts';
 import { inTime } from './in-time.ts';
 
 export type ButtonArgs = SlackActionMiddlewareArgs<BlockButtonAction> & AllMiddlewareArgs;
@@ -20,9 +23,22 @@ export function onRequestMitigation(deps: IncidentDeps, args: ButtonArgs): Promi
     if (!shown) return refusalText({ refused: 'not-found' });
     const prepared = await prepareRequest(deps, shown.id, shown.version, args.body.user.id);
     if ('refused' in prepared) return refusalText(prepared);
-    const view = requestDialog(await viewOf(deps.db, prepared.mitigation));
+    const view = await requestDialogOf(deps, prepared.mitigation);
     await args.client.views.open({ trigger_id: args.body.trigger_id, view });
     return null;
+  });
+}
+
+/** The dialog as the policy of the service makes it. */
+export async function requestDialogOf(
+  deps: IncidentDeps,
+  row: MitigationRow,
+  problem?: string,
+): Promise<ModalView> {
+  const { users = [] } = serviceOf(deps, row.service)?.approvals.breakGlass ?? {};
+  return requestDialog(await viewOf(deps.db, row), {
+    breakGlass: users.length > 0,
+    ...(problem ? { problem } : {}),
   });
 }
 
@@ -36,6 +52,7 @@ export function onDecide(deps: IncidentDeps, decision: 'approve' | 'deny', args:
       version: shown.version,
       userId: args.body.user.id,
       decision,
+      interactionId: interactionOf(args),
     });
     return 'refused' in decided ? refusalText(decided) : DECIDED[decided.outcome];
   });
@@ -77,6 +94,23 @@ export function onResolve(deps: IncidentDeps, args: ButtonArgs): Promise<void> {
 
 function outcome(result: { incident: { id: number } } | Refusal, words: (id: number) => string): string {
   return 'refused' in result ? refusalText(result) : words(result.incident.id);
+}
+
+/** Ends what is being carried out, as far as that is possible. */
+export function onStop(deps: IncidentDeps, args: ButtonArgs): Promise<void> {
+  return answerAfter(deps, args, async () => {
+    const shown = parseShown(args.action.value);
+    if (!shown) return refusalText({ refused: 'not-found' });
+    const stopped = await stopMitigation(deps, shown.id, args.body.user.id);
+    return 'refused' in stopped
+      ? refusalText(stopped)
+      : 'It is being stopped; the card shows what has been done by then.';
+  });
+}
+
+/** The same for every delivery of one click: who, what, and Slack's own time of it. */
+function interactionOf({ action, body }: ButtonArgs): string {
+  return `${body.user.id}:${action.action_id}:${action.value ?? ''}:${action.action_ts}`;
 }
 
 /** `<mitigation id>:<version>` of the card that was clicked; everything else comes from the store. */

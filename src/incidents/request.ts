@@ -3,12 +3,7 @@ import { appendAudit } from '../store/audit.ts';
 import type { Db } from '../store/database.ts';
 import { freezeState } from '../store/freeze.ts';
 import { inIncident } from '../store/incidents.ts';
-import {
-  findMitigation,
-  type MitigationRow,
-  markRequested,
-  moveMitigation,
-} from '../store/mitigations.ts';
+import { findMitigation, type MitigationRow, markRequested, moveMitigation } from '../store/mitigations.ts';
 import { addTimeline } from '../store/timeline.ts';
 import { budgetRefusal } from './budget.ts';
 import { type IncidentDeps, serviceOf } from './deps.ts';

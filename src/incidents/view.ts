@@ -6,8 +6,8 @@ import { type ApprovalRow, approvalsOf, type MitigationRow, mitigationsOf } from
 import { onlyReportsOf, type ReportRow, type Run, reportsOf, runsOf } from '../store/runs.ts';
 import { listTimeline, type TimelineEntry } from '../store/timeline.ts';
 import type { IncidentDeps } from './deps.ts';
-import { type ProbeReport, probeReport } from './probe-report.ts';
 import { mitigationOf } from './kinds.ts';
+import { type ProbeReport, probeReport } from './probe-report.ts';
 import { toOutcome } from './run.ts';
 
 /** Reports of single probes in a thread; older ones stay as they were posted. */

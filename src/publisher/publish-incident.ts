@@ -8,7 +8,7 @@ import { type IncidentView, loadIncidentView } from '../incidents/view.ts';
 import type { Database } from '../store/database.ts';
 import { forgetMessage, type MessageRow, markPublished, messagesOf } from '../store/messages.ts';
 import type { Pace } from './pace.ts';
-import { publishSlot } from './publish-slot.ts';
+import { isWrongChannel, publishSlot } from './publish-slot.ts';
 
 /** A card is edited at most once a second, the timeline less often: its last word is what counts. */
 const SLOT_INTERVAL_MS = 1_000;
@@ -52,7 +52,13 @@ export async function publishIncident(state: Shown, incidentId: number): Promise
     }
     const isCard = slot.name === 'card';
     try {
-      const ts = await show(state, view, slot, known.get(slot.name), isCard ? null : threadTs);
+      const ts = await show(
+        state,
+        view,
+        slot,
+        known.get(slot.name),
+        isCard || slot.channel ? null : threadTs,
+      );
       if (isCard) threadTs = ts;
     } catch (error) {
       if (isCard || !(error instanceof WebAPIPlatformError)) throw error;
@@ -80,6 +86,13 @@ async function show(
     row = undefined;
   }
   const { ts, sent } = await publishSlot(state, incident, slot, row, threadTs).catch((error) => {
+    if (slot.channel && slot.channel !== incident.channel && isWrongChannel(error)) {
+      state.log.warn(
+        { incidentId: incident.id, slot: slot.name },
+        'cannot post there; posting where the incident is',
+      );
+      return publishSlot(state, incident, { name: slot.name, rendered: slot.rendered }, row, threadTs);
+    }
     if (!(error instanceof WebAPIPlatformError) || !REFUSED_CONTENT.has(error.data.error)) throw error;
     return publishSlot(state, incident, simpler(state, view, slot, error), row, threadTs);
   });

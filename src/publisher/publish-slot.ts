@@ -24,6 +24,13 @@ const MESSAGE_GONE = new Set([
   'thread_not_found',
 ]);
 
+const WRONG_CHANNEL = new Set(['channel_not_found', 'not_in_channel', 'is_archived', 'restricted_action']);
+
+/** Slack says that the bot cannot post in this channel. */
+export function isWrongChannel(error: unknown): boolean {
+  return error instanceof WebAPIPlatformError && WRONG_CHANNEL.has(error.data.error);
+}
+
 /** Slack broke in the middle: it may have posted all the same. */
 const AMBIGUOUS = new Set(['internal_error', 'fatal_error', 'service_unavailable', 'request_timeout']);
 
@@ -70,7 +77,7 @@ async function post(
   hash: string,
   threadTs: string | null,
 ): Promise<string> {
-  const { channel } = incident;
+  const channel = slot.channel ?? incident.channel;
   await context.pace.turn('chat.postMessage', channel, context.signal);
   // Written first: should the answer get lost, the message is looked for before it is posted again.
   await recordAttempt(context.db, incident.id, slot.name, channel, threadTs);

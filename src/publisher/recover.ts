@@ -3,9 +3,9 @@ import { loadIncidentView } from '../incidents/view.ts';
 import { moveIncident } from '../store/incidents.ts';
 import { forgetMessage, messagesOf } from '../store/messages.ts';
 import type { Shown } from './publish-incident.ts';
+import { isWrongChannel } from './publish-slot.ts';
 
 const MAX_BACKOFF_MS = 30_000;
-const WRONG_CHANNEL = new Set(['channel_not_found', 'not_in_channel', 'is_archived', 'restricted_action']);
 
 /** How long to wait after a failed pass; some failures have a remedy of their own. */
 export async function recoverFrom(
@@ -26,7 +26,7 @@ export async function recoverFrom(
       await forgetMessage(state.db, incidentId, 'card');
       return 1;
     }
-    if (WRONG_CHANNEL.has(reason) && (await moveToServiceChannel(state, incidentId))) {
+    if (isWrongChannel(error) && (await moveToServiceChannel(state, incidentId))) {
       log.warn({ reason }, 'cannot post there; moving the incident to the channel of its service');
       return 1;
     }
