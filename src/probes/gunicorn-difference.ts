@@ -31,6 +31,7 @@ export function gunicornDifference(looks: TimedLook[]): GunicornFacts {
     windowMs: seconds * 1_000,
     looks: looks.length,
     master: { pid: end.master.pid, startTicks: end.master.startTicks, ageMs: ageMs(end.master, end) },
+    control: end.command !== null && end.acts !== null ? { command: end.command, acts: end.acts } : null,
     restarted: keyOf(begin.master) !== keyOf(end.master),
     workerCount: workers.length,
     workers: sorted.slice(0, MAX_WORKERS),

@@ -23,6 +23,16 @@ export const GunicornFacts = z.object({
   windowMs: z.number(),
   looks: z.int(),
   master: z.object({ pid: z.int(), startTicks: z.number(), ageMs: z.number() }),
+  /** What an act on the master needs; null where the script on the host does not tell. Reports of before have none. */
+  control: z
+    .object({
+      /** Checksum of its command line. */
+      command: z.string(),
+      /** "off": the host is for looking only; "denied": Gunicorn is another user's. */
+      acts: z.enum(['yes', 'off', 'denied']),
+    })
+    .nullable()
+    .default(null),
   /** The master was another one at the first look. */
   restarted: z.boolean(),
   workerCount: z.int(),

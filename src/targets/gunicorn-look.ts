@@ -47,7 +47,13 @@ export interface GunicornLook {
   accepted: string[];
   uptimeS: number;
   machine: { cpu: CpuTicks; cores: number; availableBytes: number } | null;
+  /** Checksum of the master's command line; null where the script on the host does not tell yet. */
+  command: string | null;
+  acts: Acts | null;
 }
+
+/** Whether the master may be signalled: "off" where the host is for looking only, "denied" where it is another user's. */
+export type Acts = 'yes' | 'off' | 'denied';
 
 /** Why there is no master to look at, and what to do. */
 export const MASTER_REMEDIES: Record<MasterFound, { words: string; remedy: string }> = {
@@ -107,8 +113,13 @@ export function gunicornLookOf(output: string): GunicornLook {
     ...sockets,
     uptimeS: Number((sections.get('/proc/uptime') ?? '').split(' ')[0]) || 0,
     machine: machineOf(sections.get('machine') ?? ''),
+    command: /^\d{1,10}$/.exec((sections.get('command') ?? '').trim())?.[0] ?? null,
+    acts: actsOf((sections.get('acts') ?? '').trim()),
   };
 }
+
+const actsOf = (word: string): Acts | null =>
+  word === 'yes' || word === 'off' || word === 'denied' ? word : null;
 
 const isFound = (word: string): word is MasterFound => Object.hasOwn(MASTER_REMEDIES, word.trim());
 

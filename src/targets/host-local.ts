@@ -9,33 +9,34 @@ export const HOST_SCRIPT = fileURLToPath(new URL('../../deploy/latency-bot-host'
 
 const TITLE = 'this machine';
 
-/** Looks at the machine that the bot runs on. */
-export function localLook(config: NonNullable<HostConfig['local']>, timeoutMs: number): HostLook {
+/** Looks at the machine that the bot runs on, and acts on it where that is allowed. */
+export function localLook(
+  config: NonNullable<HostConfig['local']>,
+  timeoutMs: number,
+  actions: boolean,
+): HostLook {
   const env = {
+    ACTIONS: actions ? 'yes' : 'no',
     ...(config.pidFile && { PIDFILE: config.pidFile }),
     ...(config.logFile && { LOGFILE: config.logFile }),
     ...(config.unit && { UNIT: config.unit }),
   };
+  async function run(words: string, limitMs: number, signal: AbortSignal): Promise<string> {
+    if (process.platform !== 'linux') {
+      throw new BotError(
+        'target-protocol',
+        `a host can be looked at only where it runs Linux, and this machine runs ${process.platform}: use ssh`,
+      );
+    }
+    const argv = [HOST_SCRIPT, words];
+    const result = await runCommand({ file: '/bin/sh', argv, env, title: TITLE, timeoutMs: limitMs, signal });
+    if (result.code === 0) return result.stdout;
+    throw scriptError(TITLE, result);
+  }
   return {
     title: TITLE,
-    async look(word, signal) {
-      if (process.platform !== 'linux') {
-        throw new BotError(
-          'target-protocol',
-          `a host can be looked at only where it runs Linux, and this machine runs ${process.platform}: use ssh`,
-        );
-      }
-      const result = await runCommand({
-        file: '/bin/sh',
-        argv: [HOST_SCRIPT, word],
-        env,
-        title: TITLE,
-        timeoutMs,
-        signal,
-      });
-      if (result.code === 0) return result.stdout;
-      throw scriptError(TITLE, result);
-    },
+    look: (word, signal) => run(word, timeoutMs, signal),
+    act: run,
     close: () => Promise.resolve(),
   };
 }

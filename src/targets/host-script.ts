@@ -11,6 +11,12 @@ export function scriptError(title: string, { code, stderr }: CommandResult): Bot
         `${title} does not know that word: bring /usr/local/sbin/latency-bot-host there up to date`,
         { cause },
       );
+    case 77:
+      return new BotError(
+        'target-permission',
+        `${title} is for looking only: ACTIONS=yes in /etc/latency-bot-host.conf there lets approved actions signal Gunicorn`,
+        { cause },
+      );
     case 78:
       return new BotError(
         'target-protocol',

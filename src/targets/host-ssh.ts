@@ -63,17 +63,24 @@ export function sshLook(config: SshConfig, timeoutMs: number, log?: Log): HostLo
     return ask(word, Math.round(timeoutMs - (performance.now() - begin)), signal);
   }
 
+  async function told(asking: Promise<CommandResult>): Promise<string> {
+    try {
+      const result = await asking;
+      if (result.code === 0) return result.stdout;
+      throw scriptError(title, result);
+    } catch (error) {
+      if (error instanceof BotError && LOST.has(error.code)) connected = false;
+      throw error;
+    }
+  }
+
   return {
     title,
-    async look(word, signal) {
-      try {
-        const result = await askInTurn(word, signal);
-        if (result.code === 0) return result.stdout;
-        throw scriptError(title, result);
-      } catch (error) {
-        if (error instanceof BotError && LOST.has(error.code)) connected = false;
-        throw error;
-      }
+    look: (word, signal) => told(askInTurn(word, signal)),
+    // Never what makes the connection: that would go on when its caller has given up.
+    async act(words, limitMs, signal) {
+      await told(askInTurn('resources', signal));
+      return told(ask(words, limitMs, signal));
     },
     async close() {
       if (!dir) return;

@@ -12,6 +12,7 @@ export const REQUIREMENTS = {
   'metrics:reachable': 'the metrics of the API answer',
   'metrics:by-view': 'the metrics tell views apart (django_prometheus)',
   'pgbouncer:reachable': 'the admin console of PgBouncer lets the probe in (stats_users)',
+  'pgbouncer:act': 'approved actions have a user that may RESUME and RECONNECT (admin_users)',
   'redis:reachable': 'Redis answers PING',
   'redis:info': 'INFO and its command statistics are allowed',
   'redis:slowlog': 'SLOWLOG GET is allowed',
@@ -22,6 +23,7 @@ export const REQUIREMENTS = {
   'host:reachable': 'the host of the API answers',
   'host:pressure': 'the kernel reports pressure (/proc/pressure)',
   'host:gunicorn': 'the pid file of Gunicorn names a running master',
+  'host:act': 'approved actions may signal the master of Gunicorn (targets.host.actions)',
   'host:log': 'the log of the API can be read',
   'nodeExporter:reachable': 'Prometheus has node_exporter of the machines, scraped at least every minute',
 } as const;

@@ -20,7 +20,7 @@ afterAll(() => sshd.stop());
 function open(overrides: Record<string, unknown> = {}, timeout = 3_000): HostTarget {
   const { host, port, user, keyFile, knownHostsFile } = sshd;
   const ssh = { host, port, user, keyFile, knownHostsFile, ...overrides };
-  const target = openHost({ ssh, runsPostgres: false, timeout });
+  const target = openHost({ ssh, runsPostgres: false, actions: false, timeout });
   opened.push(target);
   return target;
 }
