@@ -1,13 +1,11 @@
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { stringify } from 'yaml';
 import { parseConfig } from './config/load.ts';
-import { sandboxServices, sandboxSlack } from './config/sandbox.ts';
+import { sandboxAlerts, sandboxServices, sandboxSlack } from './config/sandbox.ts';
 import type { Config, NamedService } from './config/schema.ts';
 import { BotError } from './errors.ts';
 import { connectSlack, identify, type SlackConnection } from './handlers/connect-slack.ts';
@@ -15,6 +13,7 @@ import { slackPeople } from './handlers/people.ts';
 import type { GamedayRange, IncidentDeps } from './incidents/deps.ts';
 import { startReferee } from './incidents/gameday-referee.ts';
 import { startKeepingBaselines } from './incidents/keep-baselines.ts';
+import { assertPortFree, listen } from './listen.ts';
 import { openStore } from './open-store.ts';
 import { startPublisher } from './publisher/publisher.ts';
 import { createSlackClient, PEOPLE_TIMEOUT_MS } from './publisher/slack-client.ts';
@@ -22,6 +21,8 @@ import { postgresBackend, redisBackend } from './queue/backend.ts';
 import { openProducer, startWorkers } from './queue/queue.ts';
 import { type OpenTargets, openTargets } from './targets/targets.ts';
 import { registerHealth } from './telemetry/health.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+import { mountAlerts } from './webhooks/alerts-edge.ts';
 
 export interface AppOptions {
   /** Process-wide settings; `services` only when a file was given. */
@@ -42,6 +43,12 @@ export interface App {
 }
 
 type Stop = () => Promise<unknown>;
+
+/** Node waits 60 s for headers and 300 s for a request, and looks every 30 s: far too patient with alerts. */
+const SLOW_CLIENTS = {
+  requestTimeout: 10_000,
+  http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+};
 
 /** A part that does not end in time is left behind: the parts below it still have to be stopped. */
 const STOP_DEADLINE_MS = 1_000;
@@ -73,7 +80,12 @@ export async function startApp(options: AppOptions): Promise<App> {
 async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promise<string> {
   const { log, progress, signal } = options;
   const stateDir = resolve(options.stateDir);
-  const server = fastify({ forceCloseConnections: true, trustProxy: false, bodyLimit: 2 * 1024 * 1024 });
+  const server = fastify({
+    ...SLOW_CLIENTS,
+    forceCloseConnections: true,
+    trustProxy: false,
+    bodyLimit: 2 * 1024 * 1024,
+  });
 
   await assertPortFree(options.config.http);
   progress('store', options.config.store.databaseUrl ? 'your PostgreSQL' : 'embedded PostgreSQL');
@@ -87,8 +99,11 @@ async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promis
 
   signal.throwIfAborted();
   const sandboxed = options.config.slack.botToken === undefined;
+  const config = sandboxed
+    ? { ...options.config, alerts: sandboxAlerts(options.config.alerts) }
+    : options.config;
   const { services, gameday } = sandboxed
-    ? await openSandbox(server, options, stateDir, beside)
+    ? await openSandbox(server, { ...options, config }, stateDir, beside)
     : { services: options.config.services ?? noServices() };
 
   signal.throwIfAborted();
@@ -103,6 +118,13 @@ async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promis
     { name: 'queue', required: true, look: () => bell.ping() },
     { name: 'slack', required: false, look: async () => assertConnected(httpSlack.connection) },
   ]);
+  const named = new Map(Object.entries(services).map(([id, service]) => [id, { ...service, id }]));
+  const metrics = createMetrics();
+  const alerts = mountAlerts(server, {
+    ...{ db, services: named, metrics, log },
+    config: config.alerts,
+    slackConnected: () => httpSlack.connection?.connected() ?? false,
+  });
   progress('http', `port ${options.config.http.port}`);
   const url = await listen(server, options.config.http);
   stops.push(() => server.close());
@@ -111,7 +133,6 @@ async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promis
   const slackConfig = { ...options.config.slack, ...(sandboxed ? sandboxSlack(url) : {}) };
   const slack = createSlackClient(slackConfig.botToken ?? '', slackConfig.apiUrl);
   const asking = createSlackClient(slackConfig.botToken ?? '', slackConfig.apiUrl, PEOPLE_TIMEOUT_MS);
-  const named = new Map(Object.entries(services).map(([id, service]) => [id, { ...service, id }]));
   const targets = startTargets(named, log, stops);
   let teamId: string | undefined;
   const deps: IncidentDeps = {
@@ -121,12 +142,15 @@ async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promis
     bell,
     people: slackPeople(asking, () => teamId, slackConfig.approversCache),
     ...(gameday && { gameday }),
+    metrics,
     log,
   };
   const workers = startWorkers(backend, deps);
   stops.push(() => workers.close());
   const keeper = startKeepingBaselines(deps);
   stops.push(() => keeper.stop());
+  const alertDrain = alerts.start(deps);
+  stops.push(() => alertDrain.stop());
   const publisher = startPublisher({ db, services: named, slack, log });
   stops.push(() => publisher.stop());
   if (gameday) {
@@ -161,8 +185,9 @@ async function openSandbox(
   if (options.config.services) return { services: options.config.services };
   if (!sandbox.debtflow) throw new BotError('internal', 'starting DebtFlow');
   const services = sandboxServices(sandbox.debtflow);
-  // So that `latency-bot diagnose --config` can look at the same DebtFlow from another terminal.
-  await writeFile(join(stateDir, 'sandbox.yml'), stringify({ services }), { mode: 0o600 });
+  // So that `latency-bot diagnose --config` can look at the same DebtFlow from another terminal, and alerts be sent.
+  const { alerts } = options.config;
+  await writeFile(join(stateDir, 'sandbox.yml'), stringify({ services, alerts }), { mode: 0o600 });
   const { gamedayRange } = await import('../sandbox/debtflow/gameday.ts');
   return {
     services: parseConfig({ services }, {}, 'the sandbox').services,
@@ -190,26 +215,6 @@ function startTargets(
     stops.push(() => opened.close());
   }
   return targets;
-}
-
-async function listen(server: FastifyInstance, http: Config['http']): Promise<string> {
-  return server.listen({ host: http.host, port: http.port }).catch((error) => throwPortTaken(http, error));
-}
-
-/** Asked before anything is started: a taken port should not cost the time of a start. */
-async function assertPortFree(http: Config['http']): Promise<void> {
-  const probe = createServer();
-  await once(probe.listen(http.port, http.host), 'listening').catch((error) => throwPortTaken(http, error));
-  await new Promise((done) => probe.close(done));
-}
-
-function throwPortTaken(http: Config['http'], cause: NodeJS.ErrnoException): never {
-  if (cause.code !== 'EADDRINUSE') throw cause;
-  throw new BotError(
-    'port-taken',
-    `port ${http.port} is taken: set PORT to another one, such as PORT=${http.port + 1} npm start`,
-    { cause },
-  );
 }
 
 /** Slack over HTTP: the raw request goes to Bolt, which checks the signature over the raw bytes. */

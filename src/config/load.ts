@@ -19,7 +19,7 @@ export class ConfigError extends BotError {
 type Environment = Record<string, string | undefined>;
 
 // Environment variables that override the file, so that a container needs no file edits for secrets.
-const OVERRIDES: Record<string, [section: string, key: string]> = {
+const OVERRIDES: Record<string, [section: string, ...keys: string[]]> = {
   SLACK_BOT_TOKEN: ['slack', 'botToken'],
   SLACK_APP_TOKEN: ['slack', 'appToken'],
   SLACK_SIGNING_SECRET: ['slack', 'signingSecret'],
@@ -28,6 +28,11 @@ const OVERRIDES: Record<string, [section: string, key: string]> = {
   REDIS_URL: ['queue', 'redisUrl'],
   PORT: ['http', 'port'],
   LOG_LEVEL: ['log', 'level'],
+  SENTRY_CLIENT_SECRET: ['alerts', 'sentry', 'clientSecret'],
+  ALERTMANAGER_TOKEN: ['alerts', 'alertmanager', 'token'],
+  GRAFANA_SECRET: ['alerts', 'grafana', 'secret'],
+  GRAFANA_TOKEN: ['alerts', 'grafana', 'token'],
+  ALERTS_TOKEN: ['alerts', 'generic', 'token'],
 };
 
 /** Reads the file, resolves `${ENV}` in its values, applies the environment and validates. Throws ConfigError. */
@@ -62,11 +67,23 @@ function readYaml(file: string): unknown {
 export function parseConfig(data: unknown, env: Environment, source: string): Config {
   const problems: string[] = [];
   const resolved = withEnvironment(data, env, '', problems);
-  const overridden = isRecord(resolved) ? applyOverrides(resolved, env) : resolved;
+  const overridden = isRecord(resolved) ? applyOverrides(resolved, env, problems) : resolved;
   const result = Config.safeParse(overridden);
   if (!result.success) problems.push(...result.error.issues.flatMap((issue) => describe(issue, overridden)));
+  else problems.push(...strayRoutes(result.data));
   if (problems.length > 0 || !result.success) throw new ConfigError(source, problems);
   return result.data;
+}
+
+/** A route to a service that there is not would lose its alerts in silence. */
+function strayRoutes({ alerts, services }: Config): string[] {
+  const named = [
+    ...alerts.routes.map(({ service }, i) => [`alerts.routes[${i}].service`, service] as const),
+    ['alerts.defaultService', alerts.defaultService] as const,
+  ];
+  return named.flatMap(([path, id]) =>
+    id === undefined || Object.hasOwn(services, id) ? [] : [`${path}: there is no service with this id`],
+  );
 }
 
 function withEnvironment(value: unknown, env: Environment, path: string, problems: string[]): unknown {
@@ -91,16 +108,41 @@ function withEnvironment(value: unknown, env: Environment, path: string, problem
   return Object.fromEntries(entries);
 }
 
-function applyOverrides(data: Record<string, unknown>, env: Environment): Record<string, unknown> {
-  const result = { ...data };
-  for (const [name, [section, key]] of Object.entries(OVERRIDES)) {
-    const value = env[name];
+function applyOverrides(
+  data: Record<string, unknown>,
+  env: Environment,
+  problems: string[],
+): Record<string, unknown> {
+  let result = data;
+  for (const [name, path] of Object.entries(OVERRIDES)) {
+    const value = env[name] || fileValue(env, name, problems);
     if (value === undefined || value === '') continue;
-    const current = result[section];
-    const typed = key === 'port' && /^\d+$/.test(value) ? Number(value) : value;
-    result[section] = { ...(isRecord(current) ? current : {}), [key]: typed };
+    const typed = path.at(-1) === 'port' && /^\d+$/.test(value) ? Number(value) : value;
+    result = withValue(result, path, typed);
   }
   return result;
+}
+
+function withValue(
+  data: Record<string, unknown>,
+  [key = '', ...rest]: string[],
+  value: unknown,
+): Record<string, unknown> {
+  if (rest.length === 0) return { ...data, [key]: value };
+  const current = data[key];
+  return { ...data, [key]: withValue(isRecord(current) ? current : {}, rest, value) };
+}
+
+/** NAME_FILE names a file with the value, as secrets are mounted into containers. */
+function fileValue(env: Environment, name: string, problems: string[]): string | undefined {
+  const file = env[`${name}_FILE`];
+  if (!file) return undefined;
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    problems.push(`${name}_FILE: the file cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    return undefined;
+  }
 }
 
 /** Settings of earlier versions. */

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import type { AlertsConfig } from './alerts.ts';
 import { parseConfig } from './load.ts';
 import { type Config, HostTarget } from './schema.ts';
 
@@ -68,6 +70,23 @@ export function sandboxSlack(url: string): Partial<Config['slack']> {
     apiUrl: `${url}/api/`,
     mode: 'socket',
   };
+}
+
+/** Senders of alerts can be tried in the sandbox too: who has no secret gets a random one. */
+export function sandboxAlerts(alerts: AlertsConfig): AlertsConfig {
+  const secret = randomBytes(16).toString('hex');
+  return {
+    ...alerts,
+    sentry: { clientSecret: secret, ...defined(alerts.sentry) },
+    alertmanager: { token: secret, ...defined(alerts.alertmanager) },
+    grafana: { ...alerts.grafana, secret: alerts.grafana.secret ?? secret },
+    generic: { token: secret, ...defined(alerts.generic) },
+  };
+}
+
+function defined<T extends object>(settings: T): Partial<T> {
+  const set = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(set) as Partial<T>;
 }
 
 /** Process-wide settings of a start without a file, before there is any service: from the environment alone. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Alerts } from './alerts.ts';
 import { ApprovalPolicy } from './approvals.ts';
 import { DATABASE_CHANGES, OwnerRole } from './database-changes.ts';
 import { IncidentLife } from './incident-life.ts';
@@ -6,7 +7,16 @@ import { Thresholds } from './thresholds.ts';
 import { duration, SlackChannel, Url } from './values.ts';
 
 /** Every kind that there is; a switch that keeps an action off must not be mistyped in silence. */
-export const MITIGATION_KINDS: readonly string[] = ['cancel-query', 'terminate-backend'];
+export const MITIGATION_KINDS: readonly string[] = [
+  'cancel-query',
+  'terminate-backend',
+  'create-index',
+  'drop-index',
+  'analyze',
+  'vacuum-analyze',
+  'brake-role',
+  'release-role',
+];
 const MitigationKind = z
   .string()
   .refine((kind) => MITIGATION_KINDS.includes(kind), { error: `expected ${MITIGATION_KINDS.join(' or ')}` });
@@ -295,6 +305,7 @@ export const Config = z.strictObject({
         .describe('Lines below this level are not written.'),
     })
     .prefault({}),
+  alerts: Alerts,
   services: z
     .record(
       z

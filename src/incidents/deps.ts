@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { NamedService } from '../config/schema.ts';
 import type { Database } from '../store/database.ts';
 import type { Targets } from '../targets/targets.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 /** Rings the queue. A lost ring costs seconds, never work: the sweep finds what waits in the store. */
 export interface Bell {
@@ -49,6 +50,8 @@ export interface IncidentDeps {
   people: People;
   /** Only the sandbox has it: nothing else is broken on purpose. */
   gameday?: GamedayRange;
+  /** What this process counts of itself; only a running bot does. */
+  metrics?: Metrics;
   log: Logger;
 }
 
