@@ -5,7 +5,18 @@ export function age(ms: number): string {
   const seconds = Math.max(1, Math.round(ms / 1_000));
   if (seconds < 60) return `${seconds} s`;
   const [minutes, rest] = [Math.floor(seconds / 60), seconds % 60];
+  if (minutes >= 60)
+    return `${Math.floor(minutes / 60)} h${minutes % 60 === 0 ? '' : ` ${minutes % 60} min`}`;
   return rest === 0 ? `${minutes} min` : `${minutes} min ${rest} s`;
+}
+
+const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+
+/** "8 kB", "1.5 GB", as PostgreSQL's pg_size_pretty() says it. */
+export function size(bytes: number): string {
+  const power = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  const value = bytes / 1_024 ** power;
+  return `${value < 10 && power > 0 ? Number(value.toFixed(1)) : Math.round(value)} ${UNITS[power]}`;
 }
 
 /** "pid 4242, idle in transaction for 3 min 10 s, celery: reconcile_payments". */

@@ -269,6 +269,8 @@ export function queueContract(openServer: () => Promise<QueueServer>): void {
           return {
             postgres: {
               canAct: true,
+              actionRole: null,
+              maintain: never,
               open: never,
               query: never,
               act: never,
