@@ -1,11 +1,11 @@
-import type { Button } from '@slack/types';
 import type { Cause, Diagnosis } from '../diagnosis/diagnosis.ts';
-import type { IncidentView, MitigationView } from '../incidents/view.ts';
+import { latencyNow } from '../diagnosis/latest.ts';
+import type { IncidentView } from '../incidents/view.ts';
+import { cardButtons, offersOf } from './card-buttons.ts';
 import { causeLine, rootsOf } from './causes.ts';
-import { latencyChart } from './charts.ts';
+import { ledgerChart } from './charts.ts';
 import {
   actions,
-  button,
   context,
   fields,
   fitBlocks,
@@ -18,6 +18,7 @@ import {
 } from './kit.ts';
 import { whereTheTimeGoes } from './ledger-words.ts';
 import { mitigationState } from './mitigation.ts';
+import { frozen, nextStep } from './next-step.ts';
 import { progress } from './progress.ts';
 import { clip, escapeText, link, mention, milliseconds, percent, when } from './text.ts';
 
@@ -28,7 +29,7 @@ const STATE_WORDS = {
 } as const;
 /** Ids of causes named on the card; the thread has all of them. */
 const MAX_NAMED = 6;
-const MAX_OFFERS = 3;
+const MAX_ASKED = 3;
 
 /** The one message in the channel: always true, edited in place. */
 export function cardMessage(view: IncidentView, options: { charts: boolean }): Rendered {
@@ -36,7 +37,7 @@ export function cardMessage(view: IncidentView, options: { charts: boolean }): R
   const diagnosis = newestDiagnosis(view);
   const title = titleOf(view, diagnosis);
   const triage = view.runs.findLast((run) => run.kind === 'triage');
-  const body: MessageBlock[] = [header(title), fields(facts(view))];
+  const body: MessageBlock[] = [header(title), ...frozen(view).map(section), fields(facts(view))];
   if (triage?.state === 'running') body.push(section(progress(triage, view.reports)));
   else if (triage?.state === 'abandoned')
     body.push(section('The last run could not be finished. Look again.'));
@@ -44,8 +45,12 @@ export function cardMessage(view: IncidentView, options: { charts: boolean }): R
   if (diagnosis) body.push(...causeBlocks(diagnosis));
   const asked = askedFor(view);
   if (asked.length > 0) body.push(section(asked.join('\n')));
-  if (diagnosis) body.push(...latencyChart(diagnosis, view.service, options.charts));
-  if (diagnosis) body.push(...otherCauses(diagnosis));
+  const next = nextStep(view, diagnosis);
+  if (next) body.push(section(`*Next:* ${next}`));
+  if (diagnosis) {
+    const inFlight = [{ name: 'in flight', ledger: diagnosis.ledger }];
+    body.push(...ledgerChart('Where requests are', inFlight, options.charts), ...otherCauses(diagnosis));
+  }
   const buttons = cardButtons(view);
   const tail: MessageBlock[] = [context(footer(view))];
   if (buttons.length > 0) tail.unshift(actions(`card:${incident.id}:${incident.revision}`, buttons));
@@ -70,16 +75,13 @@ function titleOf({ incident, service }: IncidentView, diagnosis: Diagnosis | nul
 
 function facts(view: IncidentView): string[] {
   const { incident, service } = view;
-  // A look at recovery is newer than the diagnosis.
-  const measured = view.runs.findLast((run) => run.diagnosis !== null)?.diagnosis?.scope;
-  const now = measured?.p95Ms ?? null;
-  const errors = measured?.errorRate ?? null;
+  const { p95Ms: now, errorRate: errors } = latencyNow(view.runs, view.watched);
   const objective = milliseconds(service.thresholds.baselineP95Ms);
   const why = incident.severityReason ? ` (${escapeText(clip(incident.severityReason, 200))})` : '';
   return [
     `*State*\n${STATE_WORDS[incident.state]}`,
     `*Severity*\n${incident.severity}${why}`,
-    `*p95*\n${milliseconds(now)} (objective ${objective})`,
+    `*p95 now*\n${milliseconds(now)} (objective ${objective})`,
     `*Worst p95*\n${milliseconds(incident.worstP95Ms)}`,
     `*Lead*\n${incident.lead ? mention(incident.lead) : 'nobody yet'}`,
     `*Errors*\n${errors === null ? 'not measured' : `${percent(errors)} of requests`}`,
@@ -103,7 +105,7 @@ function causeBlocks(diagnosis: Diagnosis): MessageBlock[] {
 function askedFor(view: IncidentView): string[] {
   return view.mitigations
     .filter((row) => row.requestedAt !== null)
-    .slice(-MAX_OFFERS)
+    .slice(-MAX_ASKED)
     .map((row) => `*${mitigationState(row)}:* ${escapeText(clip(row.title, 200))}`);
 }
 
@@ -132,48 +134,15 @@ function otherCauses(diagnosis: Diagnosis): MessageBlock[] {
   return lines.length > 0 ? [context(lines.join('\n'))] : [];
 }
 
-function cardButtons(view: IncidentView): Button[] {
-  const { incident } = view;
-  if (incident.state === 'resolved') return [];
-  const id = String(incident.id);
-  const running = view.runs.some((run) => run.state === 'running');
-  const recovered = incident.state === 'monitoring';
-  return [
-    ...offersOf(view).map(requestButton),
-    ...(running ? [] : [button('look-again', 'Look again', id)]),
-    button('take-lead', 'Take lead', id),
-    button('resolve-incident', 'Resolve', id, {
-      ...(recovered ? { style: 'primary' as const } : {}),
-      confirm: {
-        title: `Resolve INC-${id}?`,
-        text: recovered
-          ? 'The last check saw the latency back under the objective.'
-          : 'No check has seen the latency recover yet.',
-        confirm: 'Resolve',
-      },
-    }),
-  ];
-}
-
-/** The changes on offer: as many as have a button. */
-export function offersOf(view: IncidentView): MitigationView[] {
-  return view.mitigations.filter((row) => row.state === 'proposed').slice(0, MAX_OFFERS);
-}
-
-/** Opens the dialog with the dry run; asking for it is not yet doing it. */
-export function requestButton(row: MitigationView): Button {
-  // Two offers may share a verb: the label names the target.
-  const label = clip(row.title.replace(/ \(.*$/su, ''), 40) || row.verb;
-  return button(`request-mitigation:${row.id}`, `${label}…`, `${row.id}:${row.version}`, {
-    style: 'danger',
-    label: `Ask for: ${row.title}`,
-  });
-}
-
 function footer(view: IncidentView): string {
   const { incident } = view;
   const opened = `Opened ${when(incident.openedAt)} by ${mention(incident.openedBy)}`;
-  const joined = incident.alertCount > 1 ? ` · ${incident.alertCount} triggers joined` : '';
+  const newest = view.timeline.findLast(({ kind }) => kind === 'opened' || kind === 'joined');
+  const title = escapeText(clip(String(newest?.data.title ?? ''), 120));
+  const joined =
+    incident.alertCount > 1
+      ? ` · ${incident.alertCount} alerts and triggers${title ? `, newest: ${title}` : ''}`
+      : '';
   const resolved =
     incident.resolvedAt && incident.resolvedBy
       ? ` · resolved ${when(incident.resolvedAt)} by ${mention(incident.resolvedBy)}`

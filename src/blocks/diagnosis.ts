@@ -1,8 +1,8 @@
 import type { IncidentView } from '../incidents/view.ts';
 import type { Run } from '../store/runs.ts';
-import { offersOf, requestButton } from './card.ts';
+import { offersOf, requestButton } from './card-buttons.ts';
 import { couldNotLook, moreRoots, rootBlocks, rootsOf, ruledOut } from './causes.ts';
-import { ledgerChart } from './charts.ts';
+import { latencyChart } from './charts.ts';
 import { actions, bullets, context, divider, fitBlocks, type MessageBlock, type Rendered } from './kit.ts';
 import { ledgerNote } from './ledger-words.ts';
 import { clip, escapeText, milliseconds, when } from './text.ts';
@@ -10,7 +10,7 @@ import { clip, escapeText, milliseconds, when } from './text.ts';
 const MAX_CAUSES = 3;
 
 /**
- * The thread's account of the newest diagnosis: what was found with its evidence, where requests are, what was not seen,
+ * The thread's account of the newest diagnosis: what was found with its evidence, how slow each view is, what was not seen,
  * what is ruled out.
  */
 export function diagnosisMessage(view: IncidentView, options: { charts: boolean }): Rendered | null {
@@ -21,7 +21,7 @@ export function diagnosisMessage(view: IncidentView, options: { charts: boolean 
   const body: MessageBlock[] = [
     ...roots.slice(0, MAX_CAUSES).flatMap((root, i) => [...(i > 0 ? [divider()] : []), ...rootBlocks(root)]),
     ...moreRoots(roots.slice(MAX_CAUSES)),
-    ...ledgerChart('Where requests are', [{ name: 'in flight', ledger: diagnosis.ledger }], options.charts),
+    ...latencyChart(diagnosis, view.service, options.charts),
     context(ledgerNote(diagnosis.ledger)),
     ...couldNotLook(diagnosis, view.reports),
     ...ruledOut(diagnosis),

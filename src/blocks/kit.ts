@@ -3,6 +3,7 @@ import type {
   Button,
   ConfirmationDialog,
   KnownBlock,
+  Overflow,
   RichTextElement,
   RichTextSection,
 } from '@slack/types';
@@ -86,8 +87,19 @@ export function divider(): MessageBlock {
   return { type: 'divider' };
 }
 
-export function actions(blockId: string, elements: Button[]): MessageBlock {
+export function actions(blockId: string, elements: (Button | Overflow)[]): MessageBlock {
   return { type: 'actions', block_id: clip(blockId, 255), elements: elements.slice(0, 25) };
+}
+
+/** A menu of further things to do; Slack takes two to five. */
+export function overflow(actionId: string, options: { text: string; value: string }[]): Overflow {
+  return {
+    type: 'overflow',
+    action_id: clip(actionId, 255),
+    options: options
+      .slice(0, 5)
+      .map(({ text, value }) => ({ text: plain(text, 75), value: clip(value, 75) })),
+  };
 }
 
 export interface ButtonOptions {

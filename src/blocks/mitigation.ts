@@ -42,7 +42,7 @@ const NEXT: Partial<Record<MitigationView['state'], string>> = {
 };
 
 /** How far a change is, in words. */
-export function mitigationState(row: MitigationView): string {
+export function mitigationState(row: Pick<MitigationView, 'state'>): string {
   return STATES[row.state];
 }
 

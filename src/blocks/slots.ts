@@ -8,6 +8,7 @@ import { mitigationMessage } from './mitigation.ts';
 import { recoveryMessage } from './recovery.ts';
 import { probeRunMessage } from './report-message.ts';
 import { clipMarkup } from './text.ts';
+import { resolvedMessage, threadNote } from './thread-notes.ts';
 import { timelineMessage } from './timeline.ts';
 
 /** A message of an incident with its fixed place: the publisher posts it once and edits it from then on. */
@@ -16,11 +17,13 @@ export interface Slot {
   rendered: Rendered;
   /** Posted at the top level of this channel, for everybody to see, and not in the thread. */
   channel?: string;
+  /** Posted once and never again, also not when its thread is lost: it calls people. */
+  once?: true;
 }
 
 /** All messages that an incident should have in Slack now, the card first. */
 export function slotsOf(view: IncidentView, options: { charts: boolean }): Slot[] {
-  const slots: { name: string; rendered: Rendered | null; channel?: string }[] = [
+  const slots: { name: string; rendered: Rendered | null; channel?: string; once?: true }[] = [
     { name: 'card', rendered: cardMessage(view, options) },
     { name: 'timeline', rendered: timelineMessage(view) },
     { name: 'diagnosis', rendered: diagnosisMessage(view, options) },
@@ -38,6 +41,8 @@ export function slotsOf(view: IncidentView, options: { charts: boolean }): Slot[
       rendered: probeRunMessage(one, options),
     })),
     { name: 'gameday', rendered: gamedayMessage(view) },
+    ...view.timeline.flatMap((entry) => threadNote(view, entry)),
+    { name: 'resolved', rendered: resolvedMessage(view) },
   ];
   return slots.flatMap(({ name, rendered, ...where }) => {
     if (!rendered) return [];

@@ -70,7 +70,16 @@ export function timelineLine(entry: TimelineEntry): string {
       data.p95Ms === null
         ? 'Whether latency recovered could not be seen: it could not be measured'
         : `Latency did not recover.${p95}`,
-    resolved: `Resolved by ${actor}`,
+    resolved: `Resolved by ${actor}${data.words ? `: ${text('words', 600)}` : ''}.${p95}`,
+    'lead-assigned': `${actor} made ${mention(String(data.lead ?? ''))} the lead`,
+    note: `${actor} noted: ${text('text', 900)}`,
+    severity: `Severity ${text('to')}${data.from === data.to ? '' : ` instead of ${text('from')}`}, by ${actor}: ${text('reason')}`,
+    'on-call-called': 'The people on call were called',
+    'alerts-resolved': 'All alerts are resolved; the latency is watched from here on',
+    'slow-again': `Slow again.${p95} Back to investigating`,
+    handover: `${actor} wrote a handover; it is in the thread`,
+    reminded: `People were reminded: ${{ 'no-lead': 'nobody leads', 'open-undo': 'something is still changed', 'no-report': 'nobody has opened the report' }[String(data.of)] ?? text('of')}`,
+    'report-asked': `${actor} asked for the report; it is in the thread`,
     'gameday-over': `Game day over. It was: ${text('title')}`,
   };
   return (Object.hasOwn(lines, entry.kind) ? lines[entry.kind] : undefined) ?? escapeText(entry.kind);

@@ -1,9 +1,13 @@
 import { appendAudit } from '../store/audit.ts';
-import { changeIncidentState, findIncident, type Incident, setLead } from '../store/incidents.ts';
-import { mitigationsOf, moveMitigation } from '../store/mitigations.ts';
+import { type Incident, setLead } from '../store/incidents.ts';
 import { addTimeline } from '../store/timeline.ts';
-import { type IncidentDeps, serviceOf } from './deps.ts';
-import { groupsOfPolicy, mayRequest, type Refusal } from './policy.ts';
+import type { IncidentDeps } from './deps.ts';
+import { endIncident } from './end-incident.ts';
+import { refusalToAct } from './may-act.ts';
+import type { Refusal } from './policy.ts';
+
+/** Of what somebody says when resolving. */
+const MAX_WORDS = 1_000;
 
 /** Makes this person the lead of the incident. */
 export async function takeLead(
@@ -11,60 +15,55 @@ export async function takeLead(
   incidentId: number,
   userId: string,
 ): Promise<{ incident: Incident } | Refusal> {
-  const refusal = await refusalOf(deps, incidentId, userId);
-  if (refusal) return refusal;
-  return deps.db.transaction(async (db): Promise<{ incident: Incident } | Refusal> => {
-    const incident = await setLead(db, incidentId, userId);
-    if (!incident) return { refused: 'incident-over' };
-    await addTimeline(db, incidentId, 'lead-taken', userId);
-    return { incident };
-  });
+  return lead(deps, incidentId, userId, userId);
 }
 
-/** Ends the incident. What was on offer or asked for is withdrawn; what is being executed goes on to its end. */
-export async function resolveIncident(
+/** Makes somebody else the lead; both have to be people who may act on the incident. */
+export async function assignLead(
   deps: IncidentDeps,
   incidentId: number,
-  userId: string,
+  toUser: string,
+  byUser: string,
 ): Promise<{ incident: Incident } | Refusal> {
-  const refusal = await refusalOf(deps, incidentId, userId);
+  const refusal = await refusalToAct(deps, incidentId, toUser);
+  return refusal ?? lead(deps, incidentId, toUser, byUser);
+}
+
+async function lead(
+  deps: IncidentDeps,
+  incidentId: number,
+  toUser: string,
+  byUser: string,
+): Promise<{ incident: Incident } | Refusal> {
+  const refusal = await refusalToAct(deps, incidentId, byUser);
   if (refusal) return refusal;
   return deps.db.transaction(async (db): Promise<{ incident: Incident } | Refusal> => {
-    const incident = await changeIncidentState(
-      db,
-      incidentId,
-      ['investigating', 'monitoring'],
-      'resolved',
-      userId,
-    );
+    const incident = await setLead(db, incidentId, toUser);
     if (!incident) return { refused: 'incident-over' };
-    for (const row of await mitigationsOf(db, incidentId)) {
-      await moveMitigation(
-        db,
-        row.id,
-        ['proposed', 'requested', 'approved'],
-        'withdrawn',
-        'the incident was resolved',
-      );
-    }
-    await addTimeline(db, incidentId, 'resolved', userId);
+    if (toUser === byUser) await addTimeline(db, incidentId, 'lead-taken', byUser);
+    else await addTimeline(db, incidentId, 'lead-assigned', byUser, { lead: toUser });
     await appendAudit(db, {
-      actor: userId,
-      kind: 'incident.resolved',
+      actor: byUser,
+      kind: 'incident.lead',
       subject: `incident:${incidentId}`,
-      body: { service: incident.service },
+      body: { lead: toUser },
     });
     return { incident };
   });
 }
 
-async function refusalOf(deps: IncidentDeps, incidentId: number, userId: string): Promise<Refusal | null> {
-  const incident = await findIncident(deps.db, incidentId);
-  const service = incident && serviceOf(deps, incident.service);
-  if (!service) return { refused: 'not-found' };
-  const person = await deps.people.lookUp(userId, groupsOfPolicy(service.approvals)).catch((err) => {
-    deps.log.warn({ err, slackUserId: userId }, 'looking up a person');
-    return null;
+/** Ends the incident, with a few words about why when the person has some. */
+export async function resolveIncident(
+  deps: IncidentDeps,
+  incidentId: number,
+  userId: string,
+  words = '',
+): Promise<{ incident: Incident } | Refusal> {
+  const refusal = await refusalToAct(deps, incidentId, userId);
+  if (refusal) return refusal;
+  return deps.db.transaction(async (db): Promise<{ incident: Incident } | Refusal> => {
+    const said = words.trim().slice(0, MAX_WORDS);
+    const incident = await endIncident(db, incidentId, userId, said ? { words: said } : {});
+    return incident ? { incident } : { refused: 'incident-over' };
   });
-  return person ? mayRequest(service.approvals, person) : { refused: 'people-unknown' };
 }

@@ -151,8 +151,8 @@ export async function closeRun(deps: IncidentDeps, runId: number): Promise<boole
     await giveUpReports(db, runId);
     const reports = await reportsOf(db, runId);
     if (reports.some(isOpen)) return false;
-    if (run.kind === 'watch' && (await finishRun(db, run.id, null))) {
-      await judgeWatch(db, incident, run, reports[0], service);
+    if (run.kind === 'watch') {
+      if (await finishRun(db, run.id, null)) await judgeWatch(db, incident, run, reports[0], service);
       return true;
     }
     if (run.kind === 'probe') {
@@ -171,7 +171,8 @@ export async function closeRun(deps: IncidentDeps, runId: number): Promise<boole
     return true;
   });
   // It did not help: back to what else is slow. Looking is all that happens by itself.
-  if (unsettled) await startRun(deps, unsettled, { kind: 'triage', requestedBy: 'latency-bot', mitigationId: null });
+  if (unsettled)
+    await startRun(deps, unsettled, { kind: 'triage', requestedBy: 'latency-bot', mitigationId: null });
   return closed;
 }
 

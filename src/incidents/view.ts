@@ -1,4 +1,5 @@
 import type { NamedService } from '../config/schema.ts';
+import type { Watched } from '../diagnosis/latest.ts';
 import type { Db } from '../store/database.ts';
 import { type Freeze, freezeState } from '../store/freeze.ts';
 import { findIncident, type Incident } from '../store/incidents.ts';
@@ -6,6 +7,7 @@ import { type ApprovalRow, approvalsOf, type MitigationRow, mitigationsOf } from
 import { onlyReportsOf, type ReportRow, type Run, reportsOf, runsOf } from '../store/runs.ts';
 import { listTimeline, type TimelineEntry } from '../store/timeline.ts';
 import type { IncidentDeps } from './deps.ts';
+import { SeenLatency } from './judge-watch.ts';
 import { mitigationOf } from './kinds.ts';
 import { type ProbeReport, probeReport } from './probe-report.ts';
 import { toOutcome } from './run.ts';
@@ -39,6 +41,8 @@ export interface IncidentView {
   probeRuns: ProbeRunView[];
   mitigations: MitigationView[];
   timeline: TimelineEntry[];
+  /** What the newest look of the watch saw; null while nothing was watched. */
+  watched: Watched | null;
   /** While it holds, nothing is carried out. */
   freeze: Freeze | null;
 }
@@ -62,7 +66,16 @@ export async function loadIncidentView(
   const reports = newest ? await reportsOf(db, newest.id) : [];
   const probeRuns = await probeRunsOf(db, runs);
   const mitigations = await Promise.all(rows.map((row) => viewOf(db, row)));
-  return { incident, service, runs, reports, probeRuns, mitigations, timeline, freeze };
+  const watched = await watchedOf(db, runs);
+  return { incident, service, runs, reports, probeRuns, mitigations, timeline, watched, freeze };
+}
+
+async function watchedOf(db: Db, runs: Run[]): Promise<Watched | null> {
+  const run = runs.findLast(({ kind, state }) => kind === 'watch' && state === 'finished');
+  if (!run?.finishedAt) return null;
+  const row = (await onlyReportsOf(db, [run.id])).get(run.id);
+  const seen = row?.status === 'answered' ? SeenLatency.parse(row.report).overall : null;
+  return { at: run.finishedAt, p95Ms: seen?.p95Ms ?? null, errorRate: seen?.errorRate ?? null };
 }
 
 async function probeRunsOf(db: Db, runs: Run[]): Promise<ProbeRunView[]> {

@@ -79,6 +79,8 @@ async function show(
   threadTs: string | null,
 ): Promise<string> {
   const { incident } = view;
+  // People were called once; showing it differently, or anew, would call them again.
+  if (slot.once && known?.ts) return known.ts;
   let row = known;
   if (threadTs && row?.ts && row.threadTs !== threadTs) {
     // The card was posted anew: what belongs to it follows into its thread.

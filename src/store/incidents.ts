@@ -19,6 +19,10 @@ export interface Incident {
   openedAt: Date;
   resolvedAt: Date | null;
   resolvedBy: string | null;
+  /** What the one who resolved it said. */
+  resolvedWords: string | null;
+  /** What was measured when a person lowered the severity; null while nobody did. */
+  severityHeld: { p95Ms: number | null; errorRate: number | null } | null;
   revision: number;
   publishedRevision: number;
 }
@@ -26,7 +30,7 @@ export interface Incident {
 const COLUMNS = `
   id, service, channel, state, severity, severity_reason as "severityReason", opened_by as "openedBy", lead,
   alert_count as "alertCount", worst_p95_ms as "worstP95Ms", opened_at as "openedAt", resolved_at as "resolvedAt",
-  resolved_by as "resolvedBy", revision, published_revision as "publishedRevision"`;
+  resolved_by as "resolvedBy", resolved_words as "resolvedWords", severity_held as "severityHeld", revision, published_revision as "publishedRevision"`;
 
 // A conflict uses up a number: without the look first, the incident after a storm of alerts would be INC-10001.
 const INSERT_IF_NONE = `
@@ -46,14 +50,25 @@ const ADD_ALERT = `
 const RECORD_MEASUREMENT = `
   update incidents
   set worst_p95_ms = greatest(worst_p95_ms, $2),
-    severity = case when severity = 'P1' then 'P1' else coalesce($3, severity) end,
-    severity_reason = case when severity <> 'P1' and $3 = 'P1' then $4 else severity_reason end
+    severity = coalesce($3, severity),
+    severity_reason = case when $3 is null then severity_reason else $4 end,
+    severity_held = case when $3 is null then severity_held end
   where id = $1`;
+const SET_SEVERITY = `
+  update incidents set severity = $2, severity_reason = $3, severity_held = $4
+  where id = $1 and state <> 'resolved'
+  returning ${COLUMNS}`;
+// Every change of the state begins the watching anew.
 const CHANGE_STATE = `
+  with unwatched as (
+    delete from recovery_watches
+    where incident_id = (select id from incidents where id = $1 and state = any ($3))
+  )
   update incidents
   set state = $2,
     resolved_at = case when $2 = 'resolved' then clock_timestamp() end,
-    resolved_by = case when $2 = 'resolved' then $4 end
+    resolved_by = case when $2 = 'resolved' then $4 end,
+    resolved_words = case when $2 = 'resolved' then $5 end
   where id = $1 and state = any ($3)
   returning ${COLUMNS}`;
 const SET_LEAD = `update incidents set lead = $2 where id = $1 and state <> 'resolved' returning ${COLUMNS}`;
@@ -124,15 +139,27 @@ export async function addAlert(db: Db, incidentId: number, alert: Alert): Promis
   ]);
 }
 
-/** Keeps the worst p95, and raises the severity; it is lowered only by a person. */
+/** Keeps the worst p95, and the severity that it is raised to; null leaves the severity as it is. */
 export async function recordMeasurement(
   db: Db,
   id: number,
   p95Ms: number | null,
-  severity: 'P1' | 'P2' | null,
+  severity: 'P1' | null,
   reason: string,
 ): Promise<void> {
   await db.query(RECORD_MEASUREMENT, [id, p95Ms, severity, reason]);
+}
+
+/** A person's word about the severity; null when the incident is over. */
+export async function storeSeverity(
+  db: Db,
+  id: number,
+  severity: 'P1' | 'P2',
+  reason: string,
+  held: Incident['severityHeld'],
+): Promise<Incident | null> {
+  const { rows } = await db.query<Incident>(SET_SEVERITY, [id, severity, reason, held && storableJson(held)]);
+  return rows[0] ?? null;
 }
 
 /** Compare-and-set of the state; null when the incident was in none of `from`. */
@@ -142,8 +169,9 @@ export async function changeIncidentState(
   from: IncidentState[],
   to: IncidentState,
   actor: string | null,
+  words: string | null = null,
 ): Promise<Incident | null> {
-  const { rows } = await db.query<Incident>(CHANGE_STATE, [id, to, from, actor]);
+  const { rows } = await db.query<Incident>(CHANGE_STATE, [id, to, from, actor, words]);
   return rows[0] ?? null;
 }
 

@@ -8,7 +8,8 @@ export interface Run {
   id: number;
   incidentId: number;
   service: string;
-  kind: 'triage' | 'recovery' | 'probe';
+  /** `watch`: a cheap look at the latency of an incident that is being watched. */
+  kind: 'triage' | 'recovery' | 'probe' | 'watch';
   mitigationId: number | null;
   requestedBy: string;
   state: 'running' | 'finished' | 'abandoned';
@@ -75,7 +76,7 @@ const RING = `
 const NEVER_RUN = `
   select id from incidents
   where state = 'investigating'
-  and not exists (select 1 from runs where incident_id = incidents.id and kind <> 'probe')
+  and not exists (select 1 from runs where incident_id = incidents.id and kind in ('triage', 'recovery'))
   and opened_at < clock_timestamp() - interval '1 second'
   order by id`;
 const ABANDON = `

@@ -13,6 +13,7 @@ export interface TimelineEntry {
 const ADD = 'insert into timeline (incident_id, kind, actor, data) values ($1, $2, $3, $4)';
 const TOUCH = 'update incidents set revision = revision + 1 where id = $1';
 const NOTIFY = "select pg_notify('latency_bot_incident', $1)";
+const HAS = 'select from timeline where incident_id = $1 and kind = $2 limit 1';
 const LIST = 'select id, at, kind, actor, data from timeline where incident_id = $1 order by id';
 
 /** Adds to the timeline, and has the publisher look at the incident again. */
@@ -36,4 +37,10 @@ export async function touchIncident(db: Db, incidentId: number): Promise<void> {
 export async function listTimeline(db: Db, incidentId: number): Promise<TimelineEntry[]> {
   const { rows } = await db.query<TimelineEntry>(LIST, [incidentId]);
   return rows;
+}
+
+/** Whether something of this kind has happened in the incident. */
+export async function hasTimeline(db: Db, incidentId: number, kind: string): Promise<boolean> {
+  const { rowCount } = await db.query(HAS, [incidentId, kind]);
+  return rowCount === 1;
 }
