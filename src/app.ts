@@ -13,6 +13,7 @@ import { slackPeople } from './handlers/people.ts';
 import type { GamedayRange, IncidentDeps } from './incidents/deps.ts';
 import { startReferee } from './incidents/gameday-referee.ts';
 import { startKeepingBaselines } from './incidents/keep-baselines.ts';
+import { recordConfiguration } from './incidents/record-configuration.ts';
 import { assertPortFree, listen } from './listen.ts';
 import { openStore } from './open-store.ts';
 import { startPublisher } from './publisher/publisher.ts';
@@ -119,6 +120,7 @@ async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promis
     { name: 'slack', required: false, look: async () => assertConnected(httpSlack.connection) },
   ]);
   const named = new Map(Object.entries(services).map(([id, service]) => [id, { ...service, id }]));
+  await recordConfiguration(db, named);
   const metrics = createMetrics();
   const alerts = mountAlerts(server, {
     ...{ db, services: named, metrics, log },

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
+import { addApprovalCommands } from './cli/approval-commands.ts';
 import { diagnoseCommand } from './cli/diagnose.ts';
 import { doctorCommand } from './cli/doctor.ts';
 import { migrateCommand } from './cli/migrate.ts';
@@ -51,6 +52,8 @@ program
   .description("bring the schema of the bot's own database up to date")
   .option('--config <file>', 'configuration file (default: the environment alone)')
   .action((options: { config?: string }) => migrateCommand(options));
+
+addApprovalCommands(program);
 
 try {
   await program.parseAsync();

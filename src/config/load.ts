@@ -210,7 +210,7 @@ function expectedLimit(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig)
 function clipped(value: unknown, path: PropertyKey[]): string {
   // A mistyped secret is still a secret.
   const hidden = Array.isArray(value) ? 'a list (not shown)' : `a ${typeof value} (not shown)`;
-  if (/token|secret|password|url/i.test(String(path.at(-1)))) return hidden;
+  if (/token|secret|password|url/i.test(String(path.at(-1))) || path.includes('terminal')) return hidden;
   const json = JSON.stringify(value) ?? String(value);
   if (/xox|xapp|:\/\/|token|secret|password|\w{24}/i.test(json)) return hidden;
   return json.length > 80 ? `${json.slice(0, 77)}...` : json;

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
+import { type AuditRow, type Break, breakAt, chainHash, GENESIS } from './audit-chain.ts';
 import type { Db } from './database.ts';
 
 export interface AuditEntry {
@@ -24,20 +24,7 @@ const INSERT = `
   values ($1, $2, $3, $4, $5, $6, $7, $8)`;
 const PAGE = `
   select seq, to_char(at at time zone 'utc', ${UTC}) as at, actor, kind, subject, body, prev, hash
-  from audit where seq > $1 order by seq limit 1000`;
-
-interface AuditRow {
-  seq: number;
-  at: string;
-  actor: string;
-  kind: string;
-  subject: string;
-  body: string;
-  prev: Buffer;
-  hash: Buffer;
-}
-
-const GENESIS = Buffer.alloc(32);
+  from audit where seq > $1 and ($2::timestamptz is null or at >= $2) order by seq limit 1000`;
 
 /**
  * Appends to the hash-chained audit log. Call it last inside the transaction of what it records: the chain has one
@@ -55,38 +42,48 @@ export async function appendAudit(db: Db, entry: AuditEntry): Promise<void> {
   await db.query(INSERT, [seq, at, actor, kind, subject, body, prev, chainHash(prev, seq, body)]);
 }
 
-/** Walks the chain; returns the first sequence number that does not fit, or null. */
-export async function firstBrokenLink(db: Db): Promise<number | null> {
+/** What a whole chain ends with; kept elsewhere, it proves later that the end was not cut off. */
+export interface Head {
+  seq: number;
+  /** Hexadecimal. */
+  hash: string;
+}
+
+/** Walks the chain: its head, or the first place where it breaks. An anchor is a head that was noted earlier. */
+export async function verifyAudit(db: Db, anchor?: Head): Promise<{ head: Head } | { broken: Break }> {
   let seq = 0;
   let prev: Buffer = GENESIS;
-  for (;;) {
-    const { rows } = await db.query<AuditRow>(PAGE, [seq]);
-    if (rows.length === 0) return null;
-    for (const row of rows) {
-      const follows = row.seq === seq + 1 && row.prev.equals(prev);
-      if (!follows || !row.hash.equals(chainHash(prev, row.seq, row.body)) || !bodyAgrees(row))
-        return seq + 1;
-      seq = row.seq;
-      prev = row.hash;
+  for await (const row of auditRows(db)) {
+    const broken = breakAt(seq, prev, row);
+    if (broken) return { broken };
+    seq = row.seq;
+    prev = row.hash;
+    if (anchor?.seq === seq && !prev.toString('hex').startsWith(anchor.hash)) {
+      const detail = `entry ${seq} is not the one that was noted: the chain was written anew`;
+      return { broken: { seq, why: 'changed', detail } };
     }
   }
-}
-
-/** Whether the columns, which people read, say what the hashed body says. */
-function bodyAgrees({ at, actor, kind, subject, body }: AuditRow): boolean {
-  const hashed = parsed(body);
-  return hashed.at === at && hashed.actor === actor && hashed.kind === kind && hashed.subject === subject;
-}
-
-/** A forger may have left something that is no JSON: it then agrees with nothing. */
-function parsed(body: string): Record<string, unknown> {
-  try {
-    return Object(JSON.parse(body));
-  } catch {
-    return {};
+  if (anchor && anchor.seq > seq) {
+    const detail = `the chain ends at entry ${seq}, and entry ${anchor.seq} was noted: its end was cut off`;
+    return { broken: { seq: seq + 1, why: 'missing', detail } };
   }
+  return { head: { seq, hash: prev.toString('hex') } };
 }
 
-function chainHash(prev: Buffer, seq: number, body: string): Buffer {
-  return createHash('sha256').update(prev).update(String(seq)).update(body).digest();
+/** Walks the chain; returns the first sequence number that does not fit, or null. */
+export async function firstBrokenLink(db: Db): Promise<number | null> {
+  const verified = await verifyAudit(db);
+  return 'broken' in verified ? verified.broken.seq : null;
+}
+
+/** The entries in their order, a page at a time; from a time on when one is given. */
+export async function* auditRows(db: Db, since: Date | null = null): AsyncGenerator<AuditRow> {
+  let seq = 0;
+  for (;;) {
+    const { rows } = await db.query<AuditRow>(PAGE, [seq, since]);
+    yield* rows;
+    const last = rows.at(-1);
+    if (!last) return;
+    seq = last.seq;
+  }
 }

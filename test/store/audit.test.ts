@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { appendAudit, firstBrokenLink } from '../../src/store/audit.ts';
+import { appendAudit, auditRows, firstBrokenLink, verifyAudit } from '../../src/store/audit.ts';
 import { type Database, migrate, openDatabase } from '../../src/store/database.ts';
 import { createTestDatabase, type TestDatabase } from '../helpers/test-database.ts';
 
@@ -129,4 +129,53 @@ test('what is rolled back leaves no trace and no gap', async () => {
   const { rows } = await db.query<{ seq: number }>('select max(seq) as seq from audit');
   expect(rows[0]?.seq).toBe(7);
   expect(await firstBrokenLink(db)).toBeNull();
+});
+
+test.each<[string, string, { seq: number; why: string; detail: RegExp }]>([
+  [
+    'a changed byte',
+    "update audit set body = replace(body, 'U3', 'U4') where seq = 3",
+    { seq: 3, why: 'changed', detail: /does not match its hash/ },
+  ],
+  [
+    'a changed column',
+    "update audit set actor = 'U9' where seq = 3",
+    { seq: 3, why: 'changed', detail: /something else than its signed text/ },
+  ],
+  [
+    'a missing entry',
+    'delete from audit where seq = 2',
+    { seq: 2, why: 'missing', detail: /the next one is 3/ },
+  ],
+  [
+    'entries that changed places',
+    'update audit set seq = -seq where seq in (3, 4); update audit set seq = 7 + seq where seq < 0',
+    { seq: 3, why: 'reordered', detail: /was written as entry 4/ },
+  ],
+])('says how it broke: %s', async (_what, sql, { seq, why, detail }) => {
+  await tamper(sql);
+  expect(await verifyAudit(db)).toEqual({ broken: { seq, why, detail: expect.stringMatching(detail) } });
+});
+
+test('a head that was noted earlier proves that the end was not cut off, nor all of it written anew', async () => {
+  const verified = await verifyAudit(db);
+  if (!('head' in verified)) throw new Error('the chain is broken');
+  const { head } = verified;
+  expect(head.seq).toBe(6);
+  expect(await verifyAudit(db, { ...head, hash: head.hash.slice(0, 16) })).toEqual({ head });
+  await tamper('delete from audit where seq > 4');
+  expect(await firstBrokenLink(db)).toBeNull();
+  expect(await verifyAudit(db, head)).toMatchObject({ broken: { seq: 5, why: 'missing' } });
+  await append(5);
+  await append(6);
+  expect(await verifyAudit(db, head)).toMatchObject({ broken: { seq: 6, why: 'changed' } });
+});
+
+test('entries from a time on, in their order', async () => {
+  const { rows } = await db.query<{ at: Date }>('select at from audit where seq = 5');
+  const seen: number[] = [];
+  for await (const row of auditRows(db, rows[0]?.at ?? null)) seen.push(row.seq);
+  // JavaScript times have milliseconds: an entry of the same one may come first.
+  expect(seen.slice(-2)).toEqual([5, 6]);
+  expect(seen.length).toBeLessThan(6);
 });
