@@ -5,6 +5,8 @@ import { blocksPerCall, factorOf, othersSlowdown, type StatementLoad, statementL
 
 /** Rows of a table in one block, roughly: scannedRows are some 100 blocks. */
 const ROWS_PER_BLOCK = 100;
+/** From here on, most of what a scan of the whole table reads is dead. */
+const MOSTLY_DEAD = 0.5;
 const STALE = ['stale-statistics', 'never-analyzed'] as const;
 
 /** A busy statement that is slow because of how its table was looked after. */
@@ -49,14 +51,21 @@ function staleOf(the: Case, load: StatementLoad): NeglectedTable[] {
   });
 }
 
+/** It has become slower than it was, or reads the whole of a table of which most is dead, however long it has done so. */
 function bloatOf(the: Case, load: StatementLoad): NeglectedTable[] {
   const { staleRowsRatio } = the.facts.service.thresholds;
-  if (!isSlower(the, load) || !readsMuch(the, load)) return [];
-  const used = new Set(load.plan?.plan.nodes.flatMap(({ relation }) => relation ?? []) ?? []);
+  if (!readsMuch(the, load)) return [];
+  const nodes = load.plan?.plan.nodes ?? [];
+  const used = new Set(nodes.flatMap(({ relation }) => relation ?? []));
+  const scanned = new Set(nodes.flatMap(({ type, relation }) => (type === 'Seq Scan' && relation) || []));
+  const slower = isSlower(the, load);
   return (the.facts.reports['table-health']?.tables ?? [])
     .filter(
       ({ table, findings, deadRatio }) =>
-        used.has(table) && findings.includes('bloated') && deadRatio >= staleRowsRatio,
+        used.has(table) &&
+        findings.includes('bloated') &&
+        deadRatio >= staleRowsRatio &&
+        (slower || (scanned.has(table) && deadRatio >= MOSTLY_DEAD)),
     )
     .map((table) => {
       const rest = { schema: table.schema, table, bloat: true, supported: true };

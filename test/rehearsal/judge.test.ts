@@ -9,7 +9,7 @@ const TRUTH: Truth = {
   evidence: ['lock-tree'],
   notFirst: ['gunicorn-starvation'],
   mitigation: 'terminate-backend',
-  harmful: ['add-worker', 'cancel-query'],
+  harmful: ['add-workers', 'cancel-query'],
   recovers: 'by-mitigation',
 };
 const HEALTHY: Truth = {
@@ -109,7 +109,7 @@ test.each([
   },
   {
     what: 'a change that makes it worse',
-    given: seen([cause('lock-idle-in-tx')], [TERMINATE, { ...TERMINATE, id: 2, kind: 'add-worker' }]),
+    given: seen([cause('lock-idle-in-tx')], [TERMINATE, { ...TERMINATE, id: 2, kind: 'add-workers' }]),
     rank: 1,
     problem: /^offered add-worker: /,
   },
@@ -184,7 +184,7 @@ test('of two troubles both are found, either first, and what helps one is no har
     alsoAcceptable: [],
     evidence: [],
     mitigation: 'cancel-query',
-    harmful: ['add-worker'],
+    harmful: ['add-workers'],
   };
   const offers = [TERMINATE, { ...TERMINATE, id: 2, kind: 'cancel-query' }];
   const both = seen([cause('long-running-query'), cause('lock-idle-in-tx')], offers);

@@ -19,7 +19,7 @@ export function celeryLocks(targets: FaultTargets): Fault {
       evidence: ['lock-tree'],
       notFirst: ['gunicorn-starvation', 'connection-exhaustion', 'pool-starvation', 'long-running-query'],
       mitigation: null,
-      harmful: ['add-worker', 'create-index'],
+      harmful: ['add-workers', 'create-index'],
       recovers: 'by-hand',
     },
     isOn: () => on,

@@ -63,7 +63,7 @@ export function connectionLeak(targets: FaultTargets): Fault {
       notFirst: ['pool-starvation', 'gunicorn-starvation', 'pgbouncer-paused'],
       // Ending one of its sessions frees one slot: the client has to be restarted.
       mitigation: null,
-      harmful: ['add-worker', 'create-index'],
+      harmful: ['add-workers', 'create-index'],
       recovers: 'by-hand',
     },
     isOn: () => sessions.size > 0,

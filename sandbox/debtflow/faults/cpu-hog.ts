@@ -25,7 +25,7 @@ export function cpuHog(targets: FaultTargets): Fault {
       evidence: ['host'],
       notFirst: ['traffic-spike', 'long-running-query', 'missing-index', 'gunicorn-starvation', 'n-plus-one'],
       mitigation: null,
-      harmful: ['add-worker', 'cancel-query', 'terminate-backend', 'create-index'],
+      harmful: ['add-workers', 'cancel-query', 'terminate-backend', 'create-index'],
       recovers: 'by-hand',
     },
     isOn: () => hogs.length > 0,

@@ -25,7 +25,7 @@ export function ddlLockQueue(targets: FaultTargets): Fault {
       evidence: ['lock-tree'],
       notFirst: ['gunicorn-starvation', 'connection-exhaustion', 'pool-starvation', 'long-running-query'],
       mitigation: 'cancel-query',
-      harmful: ['add-worker', 'create-index'],
+      harmful: ['add-workers', 'create-index'],
       recovers: 'by-mitigation',
     },
     isOn: () => sessions !== null,

@@ -35,7 +35,7 @@ export function hotRowContention(targets: FaultTargets): Fault {
         'celery-contention',
       ],
       mitigation: 'cancel-query',
-      harmful: ['add-worker', 'create-index'],
+      harmful: ['add-workers', 'create-index'],
       recovers: 'by-mitigation',
     },
     isOn: () => session !== null,

@@ -28,7 +28,7 @@ export function idleInTransaction(targets: FaultTargets): Fault {
         'celery-contention',
       ],
       mitigation: 'terminate-backend',
-      harmful: ['add-worker', 'cancel-query', 'create-index'],
+      harmful: ['add-workers', 'cancel-query', 'create-index'],
       recovers: 'by-mitigation',
     },
     isOn: () => session !== null,

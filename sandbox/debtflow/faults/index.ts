@@ -2,10 +2,12 @@ import { celeryLocks } from './celery-locks.ts';
 import { connectionLeak } from './connection-leak.ts';
 import { cpuHog } from './cpu-hog.ts';
 import { ddlLockQueue } from './ddl-lock-queue.ts';
+import { deadTuples } from './dead-tuples.ts';
 import { type Fault, type FaultTargets, inTurn, withNeeds } from './fault.ts';
 import { hotRowContention } from './hot-row-contention.ts';
 import { idleInTransaction } from './idle-in-transaction.ts';
 import { innocentLongQuery } from './innocent-long-query.ts';
+import { ioPressure } from './io-pressure.ts';
 import { longReportQuery } from './long-report-query.ts';
 import { missingIndexActivities } from './missing-index-activities.ts';
 import { missingIndexPayments } from './missing-index-payments.ts';
@@ -30,6 +32,7 @@ const FAULTS = [
   missingIndexPayments,
   missingIndexActivities,
   staleStatistics,
+  deadTuples,
   sortSpill,
   connectionLeak,
   pgbouncerPoolStarved,
@@ -41,6 +44,7 @@ const FAULTS = [
   slowDownstream,
   trafficSpike,
   cpuHog,
+  ioPressure,
   innocentLongQuery,
   nightlyVacuum,
 ];

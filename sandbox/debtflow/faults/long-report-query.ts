@@ -64,7 +64,7 @@ export function longReportQuery(targets: FaultTargets): Fault {
       evidence: ['active-queries'],
       notFirst: ['cpu-saturation-db', 'cpu-saturation-api', 'missing-index', 'gunicorn-starvation'],
       mitigation: 'cancel-query',
-      harmful: ['add-worker', 'create-index'],
+      harmful: ['add-workers', 'create-index'],
       recovers: 'by-mitigation',
     },
     isOn: () => session !== null,

@@ -23,7 +23,7 @@ export function missingIndexPayments(targets: FaultTargets): Fault {
         'traffic-spike',
       ],
       mitigation: 'create-index',
-      harmful: ['add-worker', 'terminate-backend'],
+      harmful: ['add-workers', 'terminate-backend'],
       recovers: 'by-mitigation',
     },
   });

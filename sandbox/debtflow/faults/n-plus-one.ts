@@ -12,7 +12,7 @@ export function nPlusOne(targets: FaultTargets): Fault {
     group: 'Application',
     title: 'A deploy asks for every row on its own',
     description:
-      'The account list has lost its select_related() and has longer pages: 601 queries where there was one. Only another deploy, or this switch, takes it back.',
+      'The account list has lost its select_related() and has longer pages: 602 queries where there were two. Only another deploy, or this switch, takes it back.',
     truth: {
       cause: 'n-plus-one',
       alsoAcceptable: [],
@@ -25,7 +25,7 @@ export function nPlusOne(targets: FaultTargets): Fault {
         'missing-index',
       ],
       mitigation: null,
-      harmful: ['add-worker', 'cancel-query', 'terminate-backend', 'create-index'],
+      harmful: ['add-workers', 'cancel-query', 'terminate-backend', 'create-index'],
       recovers: 'by-hand',
     },
     isOn: () => on,

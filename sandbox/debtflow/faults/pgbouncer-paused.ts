@@ -41,7 +41,7 @@ export function pgbouncerPaused(targets: FaultTargets): Fault {
       evidence: ['pgbouncer'],
       notFirst: ['pool-starvation', 'gunicorn-starvation', 'connection-exhaustion', 'downstream-api-slow'],
       mitigation: null,
-      harmful: ['add-worker', 'cancel-query', 'terminate-backend', 'create-index'],
+      harmful: ['add-workers', 'cancel-query', 'terminate-backend', 'create-index'],
       recovers: 'by-hand',
     },
     isOn: paused.isOn,

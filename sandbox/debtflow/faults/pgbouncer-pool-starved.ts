@@ -67,7 +67,7 @@ export function pgbouncerPoolStarved(targets: FaultTargets): Fault {
       evidence: ['pgbouncer'],
       notFirst: ['gunicorn-starvation', 'connection-exhaustion', 'pgbouncer-paused', 'downstream-api-slow'],
       mitigation: 'terminate-backend',
-      harmful: ['add-worker', 'create-index'],
+      harmful: ['add-workers', 'create-index'],
       recovers: 'by-mitigation',
     },
     isOn: () => !stopped,

@@ -25,7 +25,7 @@ export function redisDown(targets: FaultTargets): Fault {
         'celery-down',
       ],
       mitigation: null,
-      harmful: ['add-worker', 'cancel-query', 'terminate-backend', 'create-index'],
+      harmful: ['add-workers', 'cancel-query', 'terminate-backend', 'create-index'],
       recovers: 'by-hand',
     },
     isOn: () => stopped !== null,

@@ -56,7 +56,7 @@ export function redisMaxmemory(targets: FaultTargets): Fault {
       evidence: ['redis'],
       notFirst: ['redis-unreachable', 'redis-slow-command', 'celery-down', 'gunicorn-starvation'],
       mitigation: null,
-      harmful: ['add-worker', 'cancel-query', 'terminate-backend'],
+      harmful: ['add-workers', 'cancel-query', 'terminate-backend'],
       recovers: 'by-hand',
     },
     isOn: () => client !== null,

@@ -72,7 +72,7 @@ export function redisSlowCommand(targets: FaultTargets): Fault {
         'cpu-saturation-api',
       ],
       mitigation: null,
-      harmful: ['add-worker', 'cancel-query', 'terminate-backend'],
+      harmful: ['add-workers', 'cancel-query', 'terminate-backend'],
       recovers: 'by-hand',
     },
     isOn: () => client !== null,

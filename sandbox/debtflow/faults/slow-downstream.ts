@@ -20,7 +20,7 @@ export function slowDownstream(targets: FaultTargets): Fault {
         'cpu-saturation-db',
         'traffic-spike',
       ],
-      mitigation: 'add-worker',
+      mitigation: 'add-workers',
       harmful: ['terminate-backend', 'cancel-query', 'create-index'],
       recovers: 'by-hand',
     },

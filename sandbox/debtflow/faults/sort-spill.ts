@@ -36,7 +36,7 @@ export function sortSpill(targets: FaultTargets): Fault {
       evidence: ['top-statements'],
       notFirst: ['gunicorn-starvation', 'missing-index', 'cpu-saturation-api', 'traffic-spike'],
       mitigation: 'cancel-query',
-      harmful: ['add-worker'],
+      harmful: ['add-workers'],
       recovers: 'by-mitigation',
     },
     isOn: () => sessions.size > 0,

@@ -43,7 +43,7 @@ export function staleStatistics(targets: FaultTargets): Fault {
         'gunicorn-starvation',
       ],
       mitigation: 'analyze',
-      harmful: ['create-index', 'add-worker', 'terminate-backend'],
+      harmful: ['create-index', 'add-workers', 'terminate-backend'],
       recovers: 'by-mitigation',
     },
     isOn: bites.isOn,

@@ -69,7 +69,7 @@ test('every fault says what a diagnosis has to come to', () => {
     expect(truth.notFirst).not.toContain(truth.cause);
     expect(truth.harmful).not.toContain(truth.mitigation);
     expect(truth.recovers === 'by-mitigation').toBe(
-      truth.mitigation !== null && truth.mitigation !== 'add-worker',
+      truth.mitigation !== null && truth.mitigation !== 'add-workers',
     );
     expect(title.length).toBeLessThanOrEqual(55);
     expect(description.length).toBeLessThanOrEqual(220);

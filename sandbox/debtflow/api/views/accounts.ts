@@ -5,7 +5,6 @@ import {
   type Backends,
   columnsOf,
   PAGE_SIZE,
-  page,
   required,
   requiredUuid,
   type View,
@@ -57,15 +56,26 @@ export const accountList: View = {
       `WHERE ("accounts_account"."agency_id" = ${agency}::uuid ` +
       `AND "accounts_account"."status" IN (${statuses})) ` +
       `ORDER BY "accounts_account"."created_at" DESC LIMIT ${switches.nPlusOne ? ROW_BY_ROW_PAGE_SIZE : PAGE_SIZE}`;
-    if (!switches.nPlusOne) return page(await database.execute(`${accountWithDebtor} ${rest}`));
+    const imports = await database.execute(RUNNING_IMPORTS);
+    if (!switches.nPlusOne) return list(await database.execute(`${accountWithDebtor} ${rest}`), imports);
     const accounts = await database.execute<AccountRow>(
       `SELECT ${accountColumns} FROM "accounts_account" ${rest}`,
     );
     const results: unknown[] = [];
     for (const account of accounts) results.push(await serialiseAlone(database, account));
-    return page(results);
+    return list(results, imports);
   },
 };
+
+/** The list says so while an import still adds to it. */
+const RUNNING_IMPORTS =
+  'SELECT "integrations_sftpimportjob"."id", "integrations_sftpimportjob"."filename", "integrations_sftpimportjob"."created_at" ' +
+  `FROM "integrations_sftpimportjob" WHERE "integrations_sftpimportjob"."status" = 'running'`;
+
+const list = (results: unknown[], imports: unknown[]): ViewResponse => ({
+  status: 200,
+  body: { results, imports },
+});
 
 /** A serializer on a queryset without select_related() and prefetch_related(): each access is a query. */
 async function serialiseAlone(database: Database, account: AccountRow): Promise<unknown> {

@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
+import { alterSystem, DISKLESS } from '../database.ts';
+import type { Fault, FaultTargets } from './fault.ts';
+import { cancelStatement, openSession, runOnce } from './session.ts';
+
+const NAME = 'debtflow-import';
+const OWNER = 'debtflow-migrate';
+const FIRST_SESSIONS = 6;
+const MOST_SESSIONS = 8;
+const FELT_AFTER_MS = 3_000;
+const ENOUGH_P95_MS = 300;
+/** 120 MB of rows, and as much of the log. */
+const ROWS_AT_ONCE = 60_000;
+
+const tableOf = (session: number) => `integrations_sftpstaging_${session}`;
+const TABLES = Array.from({ length: MOST_SESSIONS }, (_, n) => tableOf(n));
+
+/** The disk counts, as in production, and the log is full every few seconds: each time a checkpoint is forced. */
+const ON_DISK = {
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  max_wal_size: '600MB',
+  // A checkpoint takes no time over it: all that is dirty goes to the disk at its end, at once.
+  checkpoint_flush_after: '0',
+  checkpoint_completion_target: '0',
+};
+
+/** One statement that goes on for hours and takes no more room than one file does. */
+const importInto = (table: string) => `DO $$
+BEGIN
+  LOOP
+    INSERT INTO ${table} (job_id, line) SELECT n, repeat(md5(n::text), 62) FROM generate_series(1, ${ROWS_AT_ONCE}) n;
+    COMMIT;
+    TRUNCATE ${table};
+    COMMIT;
+  END LOOP;
+END $$`;
+
+/**
+ * An import stages file after file, in several sessions, on a server whose write-ahead log is small: checkpoints are
+ * forced one after the other, each writes everything to the disk, and the commits of the API wait behind it. When one
+ * of its statements is cancelled, the import gives up.
+ */
+export function ioPressure(targets: FaultTargets): Fault {
+  const sessions = new Map<pg.Client, Promise<void>>();
+  let stopped = true;
+
+  async function stage(client: pg.Client, table: string): Promise<void> {
+    try {
+      await client.query(importInto(table));
+    } catch {
+      if (!stopped) void stop(); // somebody has cancelled or ended it: the whole import gives up
+    } finally {
+      sessions.delete(client);
+      await client.end();
+    }
+  }
+
+  async function stop(): Promise<void> {
+    stopped = true;
+    const open = [...sessions];
+    await Promise.all(open.map(([client]) => cancelStatement(client)));
+    await Promise.all(open.map(([, over]) => over));
+  }
+
+  return {
+    name: 'io-pressure',
+    group: 'Host',
+    title: 'An import floods the disk',
+    description:
+      'It stages file after file in several sessions. The write-ahead log is full every few seconds, a checkpoint writes all of it to the disk at once, and every payment waits behind it.',
+    truth: {
+      cause: 'checkpoint-storm',
+      // The disk is saturated by it, and what fills the log is a statement that has been running for long.
+      alsoAcceptable: ['io-saturation', 'long-running-query'],
+      evidence: ['postgres-server', 'active-queries'],
+      notFirst: ['gunicorn-starvation', 'missing-index', 'cpu-saturation-db', 'downstream-api-slow'],
+      mitigation: 'cancel-query',
+      harmful: ['add-workers', 'create-index', 'vacuum-analyze'],
+      recovers: 'by-mitigation',
+    },
+    isOn: () => sessions.size > 0,
+
+    async on() {
+      stopped = false;
+      const tables = TABLES.map(
+        (table) => `create table if not exists ${table} (job_id bigint not null, line text not null)`,
+      );
+      const grants = TABLES.map((table) => `grant insert, truncate on ${table} to debtflow_celery`);
+      await runOnce(targets.database.url, OWNER, [...tables, ...grants]);
+      await alterSystem(targets.database.url, ON_DISK);
+      for (const [n, table] of TABLES.entries()) {
+        if (stopped) return;
+        const client = await openSession(targets.database.celeryUrl, NAME);
+        sessions.set(client, stage(client, table));
+        if (n + 1 < FIRST_SESSIONS) continue;
+        await sleep(FELT_AFTER_MS);
+        const { p95Ms } = targets.load.latency(FELT_AFTER_MS);
+        if (p95Ms === null || p95Ms > ENOUGH_P95_MS) return;
+      }
+    },
+
+    async off() {
+      await stop();
+      await alterSystem(targets.database.url, DISKLESS);
+      await runOnce(
+        targets.database.url,
+        OWNER,
+        TABLES.map((table) => `drop table if exists ${table}`),
+      );
+    },
+  };
+}
