@@ -96,10 +96,11 @@ test('buttons are there only while they can do something', () => {
   const buttons = (name: string, slotName: string) =>
     wordsOf(slot(name, slotName).blocks).match(/^\[.*\]$/gm);
   expect(buttons('requested', 'mitigation:5')).toEqual(['[Approve] [Deny]']);
-  for (const name of ['approved', 'denied', 'expired', 'target-changed', 'executing', 'verified']) {
+  expect(buttons('executing', 'mitigation:5')).toEqual(['[Stop]']);
+  for (const name of ['approved', 'denied', 'expired', 'target-changed', 'verified']) {
     expect({ name, buttons: buttons(name, 'mitigation:5') }).toEqual({ name, buttons: null });
   }
-  expect(buttons('resolved', 'card')).toBeNull();
+  expect(buttons('resolved', 'card')).toEqual(['[Show report]']);
   expect(buttons('resolved', 'recovery:5')).toBeNull();
   const over = { ...stage('requested'), incident: stage('resolved').incident };
   const slots = slotsOf(over, { charts: true });

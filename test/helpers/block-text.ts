@@ -63,6 +63,7 @@ function rowOf(row: Json): string {
 function wordOf(node: Json): string {
   if (typeof node === 'string') return node;
   if (!node || typeof node !== 'object' || Array.isArray(node)) return '';
+  if (Array.isArray(node.options)) return `⋮ ${node.options.map(wordOf).join(' · ')}`;
   return wordOf(node.text ?? '');
 }
 
