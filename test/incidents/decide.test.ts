@@ -229,3 +229,67 @@ test('approve and deny in any order: the first no or the complete quorum decides
     return 'requested';
   }
 });
+
+test('twenty clicks of five people at once: each counts once, the quorum decides once, and the others are told', async () => {
+  const row = await requested(withQuorum(3));
+  const clicks = Array.from({ length: 20 }, (_, i) => decide(row, `UBOSS${i % 5}`));
+  const outcomes = (await Promise.all(clicks)).map(outcomeOf);
+  const count = (wanted: string) => outcomes.filter((outcome) => outcome === wanted).length;
+  expect(count('approved')).toBe(1);
+  expect(count('more-approvals-needed')).toBe(2);
+  expect(count('already-decided-by-you') + count('out-of-date')).toBe(17);
+  expect(await approvalsOf(world.db, row.id)).toHaveLength(3);
+  expect(await now(world, row)).toMatchObject({ state: 'approved', version: row.version + 1 });
+  expect(world.bell.actions).toEqual([row.id]);
+});
+
+test('a click that Slack delivers three times, at once and later, is one click with one answer', async () => {
+  const row = await requested(withQuorum(2));
+  const click = (userId: string, interactionId: string) =>
+    decideMitigation(world.deps, {
+      ...{ mitigationId: row.id, version: row.version, userId, interactionId },
+      decision: 'approve',
+    });
+  const first = await Promise.all([1, 2, 3].map(() => click('UBOSS1', 'first')));
+  expect(first.map(outcomeOf)).toEqual(Array(3).fill('more-approvals-needed'));
+  const refused = await Promise.all([1, 2, 3].map(() => click('UNOBODY', 'nobody')));
+  expect(refused).toEqual(Array(3).fill({ refused: 'not-an-approver', allowed: [APPROVERS] }));
+  expect(outcomeOf(await click('UBOSS2', 'second'))).toBe('approved');
+  expect(outcomeOf(await click('UBOSS1', 'first'))).toBe('more-approvals-needed');
+  expect(outcomeOf(await click('UBOSS2', 'second'))).toBe('approved');
+  expect(await approvalsOf(world.db, row.id)).toHaveLength(2);
+  expect(await audited(world, `mitigation:${row.id}`)).toEqual([
+    'mitigation.requested',
+    'mitigation.approve',
+    'mitigation.refused',
+    'mitigation.approve',
+  ]);
+});
+
+test.each([-3_600_000, -600_000, 600_000, 3_600_000])(
+  'a process whose clock is %i ms off asks, approves and is refused as any other',
+  async (offMs) => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    vi.setSystemTime(Date.now() + offMs);
+    const [open, over] = [await requested(), await requested()];
+    await setExpiry(over, '-1 millisecond');
+    expect(await decide(over, APPROVER)).toEqual({ refused: 'expired' });
+    expect(outcomeOf(await decide(open, APPROVER))).toBe('approved');
+    const { rows } = await world.db.query<{ s: number }>(
+      'select extract(epoch from approved_until - clock_timestamp())::float8 as s from mitigations where id = $1',
+      [open.id],
+    );
+    expect(rows[0]?.s).toBeGreaterThan(0);
+    expect(rows[0]?.s).toBeLessThan(61);
+  },
+);
+
+test('high risk needs its own quorum', async () => {
+  const quorum = { low: 1, medium: 1, high: 2 };
+  const { mitigation } = await offered(world, { approvals: { approvers: [APPROVERS], quorum } });
+  await world.db.query("update mitigations set risk = 'high' where id = $1", [mitigation.id]);
+  const row = await request(world, mitigation);
+  expect(row.quorum).toBe(2);
+  expect(outcomeOf(await decide(row, APPROVER))).toBe('more-approvals-needed');
+  expect(outcomeOf(await decide(row, 'UBOSS3'))).toBe('approved');
+});
