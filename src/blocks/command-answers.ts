@@ -1,5 +1,5 @@
 import type { Incident } from '../store/incidents.ts';
-import { clip, escapeText, joinLines } from './text.ts';
+import { clip, escapeText, joinLines, mention, when } from './text.ts';
 
 /** Each takes up to 120 characters of a message of about 3,000. */
 const MAX_SERVICES = 20;
@@ -79,6 +79,62 @@ export function whichIncidentText(open: readonly Incident[]): string {
 /** For a bare question in the middle of a sentence. */
 export function bareMentionText(commands: readonly CommandInfo[], services: Services): string {
   return `Put what you want after my name.\n${commandHelp(commands, services)}`;
+}
+
+export function severitySetText({ id, severity }: Incident): string {
+  return `INC-${id} is ${severity} now.`;
+}
+
+export function assignedText({ id, lead }: Incident): string {
+  return `${lead ? mention(lead) : 'Nobody'} leads INC-${id} now.`;
+}
+
+export function notedText(id: number): string {
+  return `Added to the timeline of INC-${id}.`;
+}
+
+export function resolvedText(id: number): string {
+  return `INC-${id} is resolved.`;
+}
+
+export function reportComesText({ id, channel }: Incident): string {
+  return `The report of INC-${id} comes into its thread in <#${channel}>.`;
+}
+
+export function handoverComesText({ id, channel }: Incident): string {
+  return `How INC-${id} stands comes into its thread in <#${channel}>.`;
+}
+
+export function frozenText(by: string, why: string): string {
+  return `${mention(by)} has frozen all changes: ${escapeText(clip(why, 500))}. Looking goes on; \`/latency unfreeze\` lifts it.`;
+}
+
+export const UNFROZEN =
+  'Changes are possible again, each with its approval. What was refused meanwhile has to be asked for anew.';
+
+interface Undo {
+  id: number;
+  incidentId: number;
+  changed: string;
+  doneAt: Date;
+  undoAt: Date | null;
+}
+
+/** The private answer to `undo` alone. */
+export function undoListText(undos: readonly Undo[]): string {
+  if (undos.length === 0) return 'Nothing that the bot changed can be taken back now.';
+  const lines = undos.map(({ id, incidentId, changed, doneAt, undoAt }) => {
+    const soon = undoAt ? `; taken back by itself ${when(undoAt, '{date_short_pretty} {time}')}` : '';
+    return `• *${id}*: ${escapeText(clip(changed, 200))} (INC-${incidentId}, ${when(doneAt, '{date_short_pretty} {time}')}${soon})`;
+  });
+  return joinLines(['`/latency undo &lt;number&gt;` offers to take one back:', ...lines], MAX_CHARACTERS);
+}
+
+export function undoOfferedText(
+  { title, incidentId }: { title: string; incidentId: number },
+  channel: string,
+): string {
+  return `On offer in the thread of INC-${incidentId} in <#${channel}>: ${escapeText(clip(title, 200))}. It needs its approval like any other change.`;
 }
 
 function serviceNames(services: Services): string {

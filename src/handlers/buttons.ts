@@ -123,7 +123,7 @@ export function parseShown(value: string | undefined): { id: number; version: nu
  * Does the work, acknowledges the click, and tells the one who clicked, and nobody else, how it went. What has been
  * done stays done when Slack does not take the answer: that must not read as if the work had failed.
  */
-async function answerAfter(
+export async function answerAfter(
   deps: IncidentDeps,
   args: ButtonArgs,
   work: () => Promise<string | null>,

@@ -1,7 +1,17 @@
-import { App, type BlockButtonAction, HTTPReceiver, type Receiver, type ViewSubmitAction } from '@slack/bolt';
+import {
+  App,
+  type BlockButtonAction,
+  type BlockOverflowAction,
+  type GlobalShortcut,
+  HTTPReceiver,
+  type MessageShortcut,
+  type Receiver,
+  type ViewSubmitAction,
+} from '@slack/bolt';
 import type { ExtendedErrorHandlerArgs } from '@slack/bolt/dist/App.js';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { DIALOGS, saidDialog } from '../blocks/incident-dialogs.ts';
 import { REQUEST_DIALOG, refusedDialog } from '../blocks/request-dialog.ts';
 import type { IncidentDeps } from '../incidents/deps.ts';
 import { createLooks } from '../incidents/looks.ts';
@@ -11,8 +21,21 @@ import { answered, apology } from './answered.ts';
 import { boltLogger } from './bolt-logger.ts';
 import { onDecide, onLookAgain, onRequestMitigation, onResolve, onStop, onTakeLead } from './buttons.ts';
 import { onLatencyCommand } from './command.ts';
+import { deliveredOnce } from './delivered-once.ts';
 import { onHomeOpened } from './home.ts';
+import { onMakeHandover, onOpenDialog, onShowReport } from './incident-buttons.ts';
+import { onIncidentMenu } from './incident-menu.ts';
+import {
+  onAssignDialog,
+  onNoteDialog,
+  onResolveDialog,
+  onSeverityDialog,
+  onStartDialog,
+} from './incident-submissions.ts';
+import { onMention } from './mention.ts';
 import { onRequestSubmission } from './request-submission.ts';
+import { onInvestigateShortcut, onStartShortcut, onTimelineShortcut, SHORTCUTS } from './shortcuts.ts';
+import type { SubmissionArgs } from './submission.ts';
 
 export interface SlackAppOptions {
   botToken: string;
@@ -61,8 +84,52 @@ export function createSlackApp(options: SlackAppOptions, deps: IncidentDeps): Ap
     ),
   );
   app.event('app_home_opened', (args) => onHomeOpened(deps, args));
+  const isFirst = deliveredOnce();
+  app.event('app_mention', async (args) => {
+    if (isFirst(args.body.event_id)) await onMention(deps, looks, args);
+  });
+  registerDialogs(app, options.log, deps);
+  registerShortcuts(app, deps);
   app.error(async (args: ExtendedErrorHandlerArgs) => tellUser(app, options.log, args));
   return app;
+}
+
+const SUBMISSIONS: Readonly<Record<string, (deps: IncidentDeps, args: SubmissionArgs) => Promise<void>>> = {
+  [DIALOGS.severity]: onSeverityDialog,
+  [DIALOGS.assign]: onAssignDialog,
+  [DIALOGS.note]: onNoteDialog,
+  [DIALOGS.resolve]: onResolveDialog,
+  [DIALOGS.start]: onStartDialog,
+};
+
+/** The dialogs about an incident as a whole, and the buttons of the card that open them. */
+function registerDialogs(app: App, log: Logger, deps: IncidentDeps): void {
+  app.action<BlockButtonAction>(/^open-(severity|assign|note|resolve)$/, (args) => onOpenDialog(deps, args));
+  app.action<BlockOverflowAction>('incident-menu', (args) => onIncidentMenu(deps, args));
+  app.action<BlockButtonAction>('show-report', (args) => onShowReport(deps, args));
+  app.action<BlockButtonAction>('make-handover', (args) => onMakeHandover(deps, args));
+  for (const [callbackId, listener] of Object.entries(SUBMISSIONS)) {
+    app.view<ViewSubmitAction>({ type: 'view_submission', callback_id: callbackId }, (args) =>
+      answered(
+        args.ack,
+        log.child({ slackUserId: args.body.user.id }),
+        (ack) => listener(deps, { ...args, ack }),
+        (text) => ({ response_action: 'update' as const, view: saidDialog('Not done', text) }),
+      ),
+    );
+  }
+}
+
+function registerShortcuts(app: App, deps: IncidentDeps): void {
+  app.shortcut<GlobalShortcut>({ type: 'shortcut', callback_id: SHORTCUTS.start }, (args) =>
+    onStartShortcut(deps, args),
+  );
+  app.shortcut<MessageShortcut>({ type: 'message_action', callback_id: SHORTCUTS.investigate }, (args) =>
+    onInvestigateShortcut(deps, args),
+  );
+  app.shortcut<MessageShortcut>({ type: 'message_action', callback_id: SHORTCUTS.addToTimeline }, (args) =>
+    onTimelineShortcut(deps, args),
+  );
 }
 
 /** Slack over HTTP, for workspaces where the bot has a public URL. */
@@ -91,9 +158,13 @@ const Interaction = z.object({
   user_id: z.string().optional(),
   channel: z.object({ id: z.string() }).optional(),
   channel_id: z.string().optional(),
+  event: z.object({ user: z.string().optional(), channel: z.string().optional() }).optional(),
 });
 
 function whereOf(body: unknown): { user: string | undefined; channel: string | undefined } {
   const { data } = Interaction.safeParse(body);
-  return { user: data?.user?.id ?? data?.user_id, channel: data?.channel?.id ?? data?.channel_id };
+  return {
+    user: data?.user?.id ?? data?.user_id ?? data?.event?.user,
+    channel: data?.channel?.id ?? data?.channel_id ?? data?.event?.channel,
+  };
 }

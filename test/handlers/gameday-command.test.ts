@@ -16,7 +16,7 @@ test('/latency gameday is refused where nothing may be broken, and starts one wh
   const breakables = [{ ...fault, on: nothing, off: nothing }];
   await connect({}, { gameday: { breakables, latency: () => ({ p95Ms: 20, errorRate: 0 }) } });
   expect(await shown('gameday', 'UOBSERVER')).toMatch(/^You may not/);
-  expect(await shown('gameday nowhere')).toMatch(/no service or command `nowhere`/);
+  expect(await shown('gameday nowhere')).toMatch(/no service `nowhere`/);
   const started = await shown('gameday');
   expect(started).toMatch(/^Game day: within 20 s something breaks in DebtFlow API/);
   expect(started).not.toMatch(/secret/i);

@@ -47,8 +47,8 @@ test('alone it lists the probes; a name that there is not gets the nearest one',
   const odd = await type(scene, 'probe <!channel>`x` api');
   expect(odd).not.toMatch(/<!|``/);
   expect(odd).toContain('`active-queries`');
-  expect(await type(scene, 'probe lock-tree nothing')).toContain('There is no service or command `nothing`');
-  expect(await type(scene, 'help')).toContain('`/latency probe`');
+  expect(await type(scene, 'probe lock-tree nothing')).toContain('There is no service `nothing`');
+  expect(await type(scene, 'help')).toContain('`/latency probe [probe] [service]`');
   expect(scene.rung).toEqual([]);
 });
 

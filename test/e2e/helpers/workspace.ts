@@ -27,6 +27,10 @@ export type User = 'UONCALL' | 'UAPPROVER' | 'UOBSERVER';
 
 export interface Workspace {
   command(as: User, text?: string): Promise<Answer>;
+  /** Posts a message in #incidents, or in a thread of it. */
+  say(as: User, text: string, threadTs?: string): Promise<Answer & { message?: SlackMessage | null }>;
+  /** A shortcut from anywhere, or from the menu of a message. */
+  shortcut(as: User, callbackId: string, ts?: string, channel?: string): Promise<Answer>;
   click(as: User, message: SlackMessage, actionId: string | RegExp): Promise<Answer>;
   submit(as: User, viewId: string, values: Record<string, string>): Promise<Answer>;
   /** Messages of the channel's top level, newest first, posted by the bot. */
@@ -56,6 +60,10 @@ export function workspaceAt(url: string): Workspace {
   };
   return {
     command: (as, text = '') => act({ as, do: 'command', channel: 'CINCIDENTS', command: '/latency', text }),
+    say: (as, text, threadTs) =>
+      act({ as, do: 'message', channel: 'CINCIDENTS', text, ...(threadTs ? { thread_ts: threadTs } : {}) }),
+    shortcut: (as, callbackId, ts, channel = 'CINCIDENTS') =>
+      act({ as, do: 'shortcut', callback_id: callbackId, ...(ts ? { channel, ts } : {}) }),
     click: (as, message, actionId) => {
       const found = findAction(message, actionId);
       if (!found) throw new Error(`no button ${actionId} in: ${message.text}`);
