@@ -67,7 +67,7 @@ const UPDATE = `
 const INSERT = `
   with changes as (${CHANGES})
   insert into alerts (service, episode_key, incident_id, source, title, status, count, starts_at, ended_at, data)
-  select $2, "episodeKey", "incidentId", source, title, status, greatest(count, 1), "startsAt", "endedAt", data
+  select $2, "episodeKey", "incidentId", source, title, status, count, "startsAt", "endedAt", data
   from changes where id is null`;
 // What is over is over in every incident that it was part of.
 const END = `
@@ -77,7 +77,11 @@ const LIST = `
   select source, title, actor, status, count, received_at as "receivedAt", data
   from alerts where incident_id = $1 order by id limit $2`;
 const ADD_COUNT = 'update incidents set alert_count = alert_count + $2 where id = $1';
-const FIRING = "select 1 from alerts where incident_id = $1 and status = 'firing' limit 1";
+// What could not be read has no end that could be.
+const FIRING = `
+  select 1 from alerts
+  where incident_id = $1 and status = 'firing' and episode_key <> source || ':unread'
+  limit 1`;
 const JOINED_LINES =
   "select count(*)::int as n from timeline where incident_id = $1 and kind = 'alerts-joined'";
 const OPEN = `
