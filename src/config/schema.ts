@@ -16,6 +16,10 @@ export const MITIGATION_KINDS: readonly string[] = [
   'vacuum-analyze',
   'brake-role',
   'release-role',
+  'add-workers',
+  'remove-workers',
+  'pgbouncer-resume',
+  'pgbouncer-reconnect',
 ];
 const MitigationKind = z
   .string()

@@ -83,10 +83,12 @@ function judge(
 ): Verification | null {
   const wanted = target.workers + target.by;
   const there = now.workers.length;
+  const did = { sent: there - target.workers, workers: there };
   const known = new Set(before?.workers.map(({ pid, startTicks }) => `${pid} ${startTicks}`));
   const stay =
     before !== null && now.workers.every(({ pid, startTicks }) => known.has(`${pid} ${startTicks}`));
-  if (there >= wanted && stay) return { effect: 'took-place', detail: `${workersNow(now)}, all of them up` };
+  if (there >= wanted && stay)
+    return { effect: 'took-place', detail: `${workersNow(now)}, all of them up`, did };
   if (!last) return null;
   if (there <= target.workers)
     return { effect: 'did-not-take-place', detail: `Gunicorn still has ${workersNow(now)}` };
@@ -94,10 +96,8 @@ function judge(
     const detail = `Gunicorn has ${workerCount(there)}, but they do not stay up: read its log, and take them back with kill -TTOU ${target.pid}`;
     return { effect: 'did-not-take-place', detail };
   }
-  return {
-    effect: 'took-place',
-    detail: `only ${there - target.workers} of ${target.by} came: ${workersNow(now)}`,
-  };
+  const detail = `only ${did.sent} of ${target.by} came: ${workersNow(now)}`;
+  return { effect: 'took-place', detail, did };
 }
 
 async function roomNow(

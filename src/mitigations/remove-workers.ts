@@ -67,11 +67,12 @@ export const removeWorkers: Mitigation<WorkersTarget, WorkersLeft> = {
 
 function judge(target: WorkersTarget, now: GunicornLook, last: boolean): Verification | null {
   const gone = target.workers - now.workers.length;
-  if (gone >= target.by) return { effect: 'took-place', detail: `Gunicorn has ${workersNow(now)}` };
+  const did = { sent: gone, workers: now.workers.length };
+  if (gone >= target.by) return { effect: 'took-place', detail: `Gunicorn has ${workersNow(now)}`, did };
   if (!last) return null;
   // A worker that was told to go answers its request first, which may take as long as Gunicorn's graceful time-out.
   const detail = `Gunicorn has ${workersNow(now)}; who was told to go may still be answering a request`;
   return gone > 0
-    ? { effect: 'took-place', detail: `${gone} of ${target.by} are gone: ${detail}` }
+    ? { effect: 'took-place', detail: `${gone} of ${target.by} are gone: ${detail}`, did }
     : { effect: 'unknown', detail };
 }

@@ -88,6 +88,8 @@ export function databasesOf(rows: ShowRow[]): PooledDatabase[] {
 /** What one database did in the window, from two SHOW STATS. */
 export const DatabaseTraffic = z.object({
   database: z.string(),
+  /** Since PgBouncer was started, at the end of the window. Reports of before do not have it. */
+  totalXacts: z.number().nullable().default(null),
   xactPerSecond: z.number(),
   queryPerSecond: z.number(),
   averageXactMs: z.number().nullable(),
@@ -117,6 +119,7 @@ export function trafficBetween(begin: ShowRow[], end: ShowRow[], windowMs: numbe
       if (xacts < 0 || queries < 0) return [];
       return {
         database: row.database ?? '',
+        totalXacts: numberOf(row, 'total_xact_count'),
         xactPerSecond: xacts / seconds,
         queryPerSecond: queries / seconds,
         averageXactMs: xacts > 0 ? xactMicros / xacts / 1_000 : null,

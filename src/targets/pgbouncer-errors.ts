@@ -18,6 +18,12 @@ function tell(error: unknown, user: string): Told {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const known = typeof code === 'string' ? BY_CODE[code] : undefined;
   if (known) return known;
+  if (/admin access needed/i.test(text)) {
+    return {
+      code: 'target-permission',
+      message: `PgBouncer lets ${user} look but not act: add ${user} to admin_users in pgbouncer.ini, then RELOAD`,
+    };
+  }
   if (/not allowed|no such user|password authentication failed|auth failed/i.test(text)) {
     return {
       code: 'target-permission',

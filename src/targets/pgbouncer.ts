@@ -2,9 +2,13 @@ import type { ServiceConfig } from '../config/schema.ts';
 import { BotError, userMessageOf } from '../errors.ts';
 import { createCircuit } from './circuit.ts';
 import type { Log } from './log.ts';
+import { type AdminConsole, adminConsole } from './pgbouncer-admin.ts';
 import { type Console, openConsole, type ShowRow } from './pgbouncer-console.ts';
 import type { Examinable, Examined } from './requirement.ts';
 import { timeLimit } from './time-limit.ts';
+
+/** A few SHOWs and one command. */
+const ACT_LIMIT_MS = 5_000;
 
 type PgBouncerConfig = NonNullable<ServiceConfig['targets']['pgbouncer']>;
 
@@ -37,6 +41,10 @@ const SHOWS: Record<Show, string> = {
 export interface PgBouncerTarget extends Examinable {
   /** Rows of a SHOW, every value as text. */
   show(what: Show, signal: AbortSignal): Promise<ShowRow[]>;
+  /** Where it is: "pgbouncer:6432". */
+  title: string;
+  /** A session of its own, as a user of admin_users, for one approved action; closed when the work is done. */
+  act<T>(work: (admin: AdminConsole) => Promise<T>, signal: AbortSignal): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -76,15 +84,64 @@ export function openPgBouncer(config: PgBouncerConfig, log?: Log): PgBouncerTarg
   }
 
   const show = (what: Show, signal: AbortSignal) => circuit.run(() => look(what, signal));
+
+  async function act<T>(work: (admin: AdminConsole) => Promise<T>, signal: AbortSignal): Promise<T> {
+    if (!config.adminUrl) {
+      const message =
+        'the bot only looks at PgBouncer: set targets.pgbouncer.adminUrl to let approved actions through';
+      throw new BotError('not-configured', message);
+    }
+    const opened = await openConsole(config.adminUrl, config.timeout);
+    try {
+      return await work(adminConsole(opened, timeLimit(signal, ACT_LIMIT_MS)));
+    } finally {
+      await opened.close();
+    }
+  }
+
   return {
     show,
-    examine: (signal) => examine(show, signal),
+    title: titleOf(config.url),
+    act,
+    examine: async (signal) => [...(await examine(show, signal)), await examineAdmin(config, act, signal)],
     async close() {
       closed = true;
       await opening?.catch(() => undefined); // told to who opened it
       await current?.close();
     },
   };
+}
+
+/** Where the console is, without user and password. */
+export function titleOf(url: string): string {
+  const { hostname, port } = new URL(url);
+  return `${hostname}:${port || '6432'}`;
+}
+
+async function examineAdmin(
+  { adminUrl }: PgBouncerConfig,
+  act: PgBouncerTarget['act'],
+  signal: AbortSignal,
+): Promise<Examined> {
+  const id = 'pgbouncer:act';
+  if (!adminUrl) {
+    const words = 'no user for approved actions is configured: the bot only looks';
+    return { id, met: false, words, remedy: 'set targets.pgbouncer.adminUrl (docs/permissions.md)' };
+  }
+  const user = decodeURIComponent(new URL(adminUrl).username);
+  try {
+    const rights = await act((admin) => admin.mayAct(), signal);
+    return rights
+      ? { id, met: true, words: `${user} may RESUME and RECONNECT`, remedy: null }
+      : {
+          id,
+          met: false,
+          words: `${user} may only look`,
+          remedy: `admin_users = ${user} in pgbouncer.ini, then RELOAD`,
+        };
+  } catch (error) {
+    return { id, met: false, words: userMessageOf(error), remedy: 'check targets.pgbouncer.adminUrl' };
+  }
 }
 
 async function examine(show: PgBouncerTarget['show'], signal: AbortSignal): Promise<Examined[]> {

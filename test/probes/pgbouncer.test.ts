@@ -91,6 +91,7 @@ test('counters become what happened in the window', () => {
   expect(traffic).toEqual({
     ...{
       database: 'debtflow',
+      totalXacts: 200,
       xactPerSecond: 100,
       queryPerSecond: 200,
       averageXactMs: 40,
@@ -111,6 +112,8 @@ function lookAt(rows: Partial<Record<Show, ShowRow[]>>) {
       asked.push(what);
       return Promise.resolve(rows[what] ?? []);
     },
+    title: 'pgbouncer:6432',
+    act: () => Promise.reject(new Error('a probe never acts')),
     examine: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   };

@@ -151,6 +151,7 @@ test('the examination names the version', async () => {
   const one = target();
   expect(await one.examine(signal())).toEqual([
     { id: 'pgbouncer:reachable', met: true, words: expect.stringMatching(/PgBouncer 1\./), remedy: null },
+    expect.objectContaining({ id: 'pgbouncer:act', met: false }),
   ]);
   await one.close();
 });
