@@ -69,6 +69,12 @@ const REQUIREMENTS: Requirement[] = [
     package: program,
     isThere: () => spawnSync(program, ['--version']).status === 0,
   })),
+  {
+    what: 'prometheus-alertmanager on the PATH',
+    tests: ['test/servers/alertmanager.test.ts'],
+    package: 'prometheus-alertmanager',
+    isThere: () => spawnSync('prometheus-alertmanager', ['--version']).status === 0,
+  },
   // Debian's Gunicorn runs Debian's Python, whichever comes first on the PATH.
   ...['psycopg2', 'redis', 'prometheus_client'].map((module) => ({
     what: `${module} for /usr/bin/python3`,
