@@ -25,6 +25,7 @@ const COMPOUNDS: readonly string[][] = [
   ['missing-index-payments', 'nightly-vacuum'],
   ['long-report-query', 'traffic-spike'],
   ['redis-slow-command', 'idle-in-transaction'],
+  ['n-plus-one', 'traffic-spike'],
 ];
 
 /**
@@ -36,6 +37,7 @@ export const QUICK: readonly { name: string; mitigated: boolean }[] = [
   { name: 'idle-in-transaction', mitigated: true },
   { name: 'long-report-query', mitigated: false },
   { name: 'redis-slow-command', mitigated: false },
+  { name: 'pgbouncer-paused', mitigated: false },
   { name: 'slow-downstream', mitigated: false },
   { name: 'innocent-long-query', mitigated: false },
   { name: 'quiet', mitigated: false },

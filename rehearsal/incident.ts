@@ -50,7 +50,7 @@ export async function diagnose(product: Product): Promise<Diagnosed> {
   return {
     incidentId: incident.id,
     seconds: secondsSince(begin),
-    seen: { diagnosis, offers, posted, reports: await answered(product, run), restsOn: restsOn() },
+    seen: { diagnosis, offers, posted, ...(await lookedAt(product, run)), restsOn: restsOn() },
   };
 }
 
@@ -132,11 +132,16 @@ function wordsOf(value: unknown): string {
   return Object.values(value).map(wordsOf).filter(Boolean).join('\n');
 }
 
-async function answered(product: Product, run: Run): Promise<Record<string, unknown>> {
+async function lookedAt(product: Product, run: Run): Promise<Pick<Seen, 'reports' | 'failures'>> {
   const rows = await reportsOf(product.store, run.id);
-  return Object.fromEntries(
-    rows.filter(({ status }) => status === 'answered').map(({ probeId, report }) => [probeId, report]),
-  );
+  const answered = rows.filter(({ status }) => status === 'answered');
+  const failed = rows.filter(({ status }) => status === 'failed');
+  return {
+    reports: Object.fromEntries(answered.map(({ probeId, report }) => [probeId, report])),
+    failures: Object.fromEntries(
+      failed.flatMap(({ probeId, reason }) => (reason ? [[probeId, reason]] : [])),
+    ),
+  };
 }
 
 function restsOn(): Record<string, readonly string[]> {

@@ -15,6 +15,8 @@ export interface Seen {
   offers: Offer[];
   /** Reports of the probes that answered, by probe. */
   reports: Record<string, unknown>;
+  /** Why the others could not look, by probe. */
+  failures: Record<string, string>;
   /** Probes that each cause cannot be judged without. */
   restsOn: Record<string, readonly string[]>;
   /** All words of the card that people read. */
@@ -115,8 +117,13 @@ function evidenceProblems(truth: Truth, root: Cause, seen: Seen): string[] {
     .map((probe) => `${root.id} does not cite ${probe}`);
 }
 
-/** The evidence holds something that this probe reported, or the cause cannot even be judged without it. */
-function isCited(probe: string, root: Cause, { reports, restsOn }: Seen): boolean {
+/**
+ * The evidence holds something that this probe reported, or the cause cannot even be judged without it. That a probe
+ * got no answer is evidence, too, where it is told.
+ */
+function isCited(probe: string, root: Cause, { reports, failures, restsOn }: Seen): boolean {
+  const failure = failures[probe];
+  if (failure !== undefined) return root.evidence.some(({ text }) => text.includes(failure));
   if (!Object.hasOwn(reports, probe) || root.evidence.length === 0) return false;
   if (restsOn[root.id]?.includes(probe)) return true;
   const reported = new Set(leavesOf(reports[probe]));
@@ -135,6 +142,7 @@ function leavesOf(value: unknown): (string | number)[] {
 const PASTED: Record<string, RegExp> = {
   'create-index': /create index concurrently/i,
   analyze: /\banalyze\b/i,
+  'vacuum-analyze': /\bvacuum \(analyze/i,
 };
 
 function offerProblems(truth: Truth, root: Cause, { offers }: Seen): string[] {

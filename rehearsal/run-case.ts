@@ -66,7 +66,7 @@ export async function runCase(
   } catch (error) {
     result.reasons.push(error instanceof Error ? error.message : String(error));
   }
-  await cleanUp(product, result);
+  await cleanUp(product, one, result);
   return { ...result, verdict: result.reasons.length === 0 ? 'pass' : 'fail' };
 }
 
@@ -96,9 +96,10 @@ async function mendIt(
   result.secondsToRecovery = secondsSince(begin);
 }
 
-async function cleanUp(product: Product, result: Result): Promise<void> {
-  for (const step of [takeBack, resolveOpen]) {
-    await step(product).catch((error: unknown) => {
+async function cleanUp(product: Product, one: Case, result: Result): Promise<void> {
+  const takeAllBack = () => takeBack(product, one.faults);
+  for (const step of [takeAllBack, () => resolveOpen(product)]) {
+    await step().catch((error: unknown) => {
       result.reasons.push(`cleaning up: ${error instanceof Error ? error.message : String(error)}`);
     });
   }

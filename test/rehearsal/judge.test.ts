@@ -47,6 +47,7 @@ function seen(causes: Cause[], offers: Offer[] = [], values: Partial<Seen> = {})
     diagnosis,
     offers,
     reports: { 'lock-tree': { roots: [{ pid: 4242 }] } },
+    failures: {},
     restsOn: {},
     posted: `${top?.summary} ${top?.id} ${offers.map(({ id }) => `request-mitigation:${id}`).join(' ')}`,
     ...values,
@@ -111,7 +112,7 @@ test.each([
     what: 'a change that makes it worse',
     given: seen([cause('lock-idle-in-tx')], [TERMINATE, { ...TERMINATE, id: 2, kind: 'add-workers' }]),
     rank: 1,
-    problem: /^offered add-worker: /,
+    problem: /^offered add-workers: /,
   },
   {
     what: 'the change that helps is not on offer',
@@ -200,4 +201,14 @@ test('a red herring beside a trouble is left alone', () => {
     ranks: [1],
     wrongOffers: ['Cancel the export'],
   });
+});
+
+test('that a probe got no answer is cited where the cause tells it', () => {
+  const truth: Truth = { ...TRUTH, cause: 'redis-unreachable', evidence: ['redis'], mitigation: null };
+  const reason = 'Redis gave no answer within 4.8 s';
+  const told = cause('redis-unreachable', { evidence: [{ text: reason, data: {} }] });
+  const judged = (one: Cause) =>
+    judge([truth], seen([one], [], { reports: {}, failures: { redis: reason } }));
+  expect(judged(told).problems).toEqual([]);
+  expect(judged(cause('redis-unreachable')).problems).toEqual(['redis-unreachable does not cite redis']);
 });

@@ -7,9 +7,9 @@ import { watch } from './watch.ts';
 
 const TABLE = 'integrations_sftpimportjob';
 const NAME = 'debtflow-migrate';
-const ROWS_AT_ONCE = 1_200_000;
+const ROWS_AT_ONCE = 600_000;
 /** Attempts side by side, until the clients of this machine feel it. */
-const ATTEMPTS = [2, 1, 1];
+const ATTEMPTS = [2, 1, 1, 1, 1];
 const FELT_AFTER_MS = 1_500;
 const ENOUGH_P95_MS = 250;
 /** The 500 rows that are left fit into a tenth of it. */

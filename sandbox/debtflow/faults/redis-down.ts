@@ -15,8 +15,8 @@ export function redisDown(targets: FaultTargets): Fault {
     truth: {
       cause: 'redis-unreachable',
       alsoAcceptable: [],
-      // That nothing could be seen of Redis is the evidence.
-      evidence: [],
+      // That it got no answer.
+      evidence: ['redis'],
       notFirst: [
         'redis-slow-command',
         'downstream-api-slow',
