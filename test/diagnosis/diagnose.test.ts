@@ -213,18 +213,6 @@ describe('an idle transaction that holds locks', () => {
     expect(found).toMatchObject({ status: 'found', mitigations: [] });
     expect(found.advice[0]).toMatch(why);
   });
-
-  test('has no button where the bot only looks, or where the act is disabled', () => {
-    const { actionUrl: _none, ...lookOnly } = postgres;
-    for (const config of [
-      { targets: { postgres: lookOnly } },
-      { targets: { postgres }, mitigations: { disabled: ['terminate-backend'] } },
-    ]) {
-      const diagnosis = diagnose({ service: testService(config), outcomes: outcomesOf(reports) });
-      expect(diagnosis.causes[0]).toMatchObject({ id: 'lock-idle-in-tx', mitigations: [] });
-      expect(diagnosis.causes[0]?.advice[0]).toContain('No button');
-    }
-  });
 });
 
 describe('a long-running query', () => {
