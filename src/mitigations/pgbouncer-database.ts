@@ -3,6 +3,7 @@ import type { NamedService } from '../config/schema.ts';
 import { BotError } from '../errors.ts';
 import { databasesOf, numberOf, poolsOf } from '../probes/pgbouncer-rows.ts';
 import type { PgBouncerTarget } from '../targets/pgbouncer.ts';
+import { titleOf } from '../targets/pgbouncer-admin.ts';
 import type { ShowRow } from '../targets/pgbouncer-console.ts';
 import type { MitigationContext } from './mitigation.ts';
 
@@ -37,6 +38,11 @@ export function noAdmin({ targets }: NamedService): string | null {
   return targets.pgbouncer.adminUrl
     ? null
     : 'the bot only looks at PgBouncer, targets.pgbouncer.adminUrl is not set';
+}
+
+/** Where the console of this service is; null where none is configured. */
+export function consoleTitleOf({ targets }: NamedService): string | null {
+  return targets.pgbouncer ? titleOf(targets.pgbouncer.url) : null;
 }
 
 export function pgbouncerOf({ targets }: MitigationContext): PgBouncerTarget {

@@ -31,6 +31,11 @@ export function noWorkerSignals({ targets }: NamedService): string | null {
     : 'the bot only looks at the host of the API, targets.host.actions is not set';
 }
 
+/** How the machine of the API is reached, as its client calls it. */
+export function hostTitleOf({ targets }: NamedService): string {
+  return targets.host?.ssh ? `ssh ${targets.host.ssh.host}` : 'this machine';
+}
+
 /** "2 workers". */
 export const workerCount = (n: number): string => `${n} ${n === 1 ? 'worker' : 'workers'}`;
 

@@ -42,3 +42,9 @@ export function consoleName(name: string): string {
     throw new BotError('target-protocol', 'PgBouncer shows a database whose name cannot be told to it');
   return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
+
+/** Where the console is, without user and password. */
+export function titleOf(url: string): string {
+  const { hostname, port } = new URL(url);
+  return `${hostname}:${port || '6432'}`;
+}

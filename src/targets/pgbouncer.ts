@@ -2,7 +2,7 @@ import type { ServiceConfig } from '../config/schema.ts';
 import { BotError, userMessageOf } from '../errors.ts';
 import { createCircuit } from './circuit.ts';
 import type { Log } from './log.ts';
-import { type AdminConsole, adminConsole } from './pgbouncer-admin.ts';
+import { type AdminConsole, adminConsole, titleOf } from './pgbouncer-admin.ts';
 import { type Console, openConsole, type ShowRow } from './pgbouncer-console.ts';
 import type { Examinable, Examined } from './requirement.ts';
 import { timeLimit } from './time-limit.ts';
@@ -110,12 +110,6 @@ export function openPgBouncer(config: PgBouncerConfig, log?: Log): PgBouncerTarg
       await current?.close();
     },
   };
-}
-
-/** Where the console is, without user and password. */
-export function titleOf(url: string): string {
-  const { hostname, port } = new URL(url);
-  return `${hostname}:${port || '6432'}`;
 }
 
 async function examineAdmin(

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { addWorkers } from '../../src/mitigations/add-workers.ts';
 import type { MitigationContext } from '../../src/mitigations/mitigation.ts';
 import { removeWorkers } from '../../src/mitigations/remove-workers.ts';
-import { WorkersTarget } from '../../src/mitigations/workers.ts';
+import { hostTitleOf, WorkersTarget } from '../../src/mitigations/workers.ts';
 import { gunicornWorkers } from '../../src/probes/gunicorn-workers.ts';
 import { gunicornLookOf } from '../../src/targets/gunicorn-look.ts';
 import { HOST_SCRIPT } from '../../src/targets/host-local.ts';
@@ -59,6 +59,7 @@ function sceneOf(host: Record<string, unknown>, overrides: Record<string, unknow
     async target(by) {
       const report = await gunicornWorkers.run({ ...context, windowMs: 200 });
       expect(report.control?.acts).toBe('yes');
+      expect(hostTitleOf(service)).toBe(targets.host?.title);
       return WorkersTarget.parse({
         ...{ pid: report.master.pid, startTicks: report.master.startTicks },
         ...{ command: report.control?.command, workers: report.workerCount },

@@ -10,6 +10,8 @@ import {
 } from '../cause-rule.ts';
 import type { Evidence } from '../diagnosis.ts';
 import { inFlightAt } from '../ledger.ts';
+import { offerMoreWorkers } from '../offers/workers.ts';
+import { proposalsOf, withheldOf } from '../proposals.ts';
 import { count, decimal, percent } from '../words.ts';
 
 const MAX_VIEWS = 3;
@@ -28,6 +30,7 @@ export const downstreamApiSlow: CauseRule = {
     act: [
       'Find the service: the slow views, consecutive HTTP calls in Sentry, the state of the circuit breaker.',
       'Open its circuit breaker, or switch the feature off; shorten its time-out.',
+      'When other requests wait for a worker meanwhile, and there is room: a few more workers.',
     ],
     avoid: [
       'Terminating database sessions: they are not what is waited for.',
@@ -56,7 +59,7 @@ export const downstreamApiSlow: CauseRule = {
   judge(the) {
     const blind = the.ledger.blind.find(({ place }) => place === 'outside');
     if (blind) return couldNotLook(`outside calls cannot be told from the rest: ${blind.reason}`);
-    const { outsideShare } = the.facts.service.thresholds;
+    const { outsideShare, workerQueue } = the.facts.service.thresholds;
     const outside = inFlightAt(the.ledger, 'outside');
     const share = shareOf(outside, the.ledger);
     const held =
@@ -74,6 +77,8 @@ export const downstreamApiSlow: CauseRule = {
     if (nobodySuffers(the)) return ruledOut(`${held}, but the API does not suffer`, evidence);
     const errors = outsideErrors(the);
     const views = slowViews(the);
+    // They help the others to a worker; whoever calls outside waits as long as before.
+    const offers = inFlightAt(the.ledger, 'worker-queue') >= workerQueue ? [offerMoreWorkers(the)] : [];
     const where = views.length > 0 ? ` (${views.join(', ')})` : '';
     return {
       status: 'found',
@@ -82,8 +87,9 @@ export const downstreamApiSlow: CauseRule = {
       summary: `Requests wait for an outside call${where}: ${held}.`,
       evidence: [...evidence, ...errors],
       against: [{ text: 'what is called is not seen, only that nothing else is waited for', data: {} }],
-      mitigations: [],
+      mitigations: proposalsOf(offers),
       advice: [
+        ...withheldOf(offers),
         ...(views.length > 0 ? [`The slow views are ${views.join(', ')}: look for what they call.`] : []),
         ...ADVICE,
       ],

@@ -12,7 +12,9 @@ import {
 import type { Evidence, Place } from '../diagnosis.ts';
 import { hostOf } from '../hosts.ts';
 import { inFlightAt } from '../ledger.ts';
-import { bytes, count, decimal, percent } from '../words.ts';
+import { offerMoreWorkers } from '../offers/workers.ts';
+import { proposalsOf } from '../proposals.ts';
+import { count, decimal, percent } from '../words.ts';
 
 /** Requests wait in the listen queue: no worker is free to take them. */
 export const gunicornStarvation: CauseRule = {
@@ -24,7 +26,7 @@ export const gunicornStarvation: CauseRule = {
       'On average at least workerQueue connections wait to be accepted, in most of the looks. Ruled out when the queue is empty. Mostly the consequence of what the workers wait for: a lock, slow statements, an outside call.',
     act: [
       'Mend what the workers wait for first.',
-      'When it is nothing but load, and CPU, memory and connections are free: one more worker at a time (TTIN to the master).',
+      'When it is nothing but load, and CPU, memory and connections are free: a few more workers, one after the other (TTIN to the master).',
     ],
     avoid: [
       'More workers while they wait for locks or for a saturated database: each brings more of the same, and a connection.',
@@ -81,6 +83,7 @@ function found(the: Case, report: GunicornWorkersReport, words: string, evidence
   const overflows = hostOf(the.facts, 'api')?.network.listenOverflows ?? 0;
   const allBusy = report.busy !== null && report.busy.average > report.workerCount - 1;
   const explains = share === null ? '' : `, ${percent(share)} of request time`;
+  const offer = offerMoreWorkers(the);
   return {
     status: 'found',
     share,
@@ -97,8 +100,8 @@ function found(the: Case, report: GunicornWorkersReport, words: string, evidence
           ]
         : evidence,
     against: againstOf(the, report),
-    mitigations: [],
-    advice: workerAdvice(the, report),
+    mitigations: proposalsOf([offer]),
+    advice: 'withheld' in offer ? [offer.withheld] : [byHand(report)],
   };
 }
 
@@ -170,25 +173,7 @@ function againstOf({ ledger }: Case, { busy, workerCount }: GunicornWorkersRepor
   ];
 }
 
-/** One more worker, with the pid to signal, or why not. Its signal is lost on the next reload or deploy. */
-function workerAdvice({ facts }: Case, { headroom, master }: GunicornWorkersReport): string[] {
-  const { spareCpuRatio, spareWorkers, connectionsClearRatio } = facts.service.thresholds;
-  const pool = facts.reports['connection-pool'];
-  const lacks: string[] = [];
-  if (!headroom) lacks.push('what the machine has left could not be seen');
-  else {
-    const { idleRatio, availableBytes, workerRssBytes } = headroom;
-    if ((idleRatio ?? 0) < spareCpuRatio) lacks.push(`only ${percent(idleRatio ?? 0)} of its CPU is idle`);
-    if (availableBytes < spareWorkers * (workerRssBytes ?? Number.POSITIVE_INFINITY)) {
-      lacks.push(`only ${bytes(availableBytes)} of memory are available`);
-    }
-  }
-  if (!pool) lacks.push('the connections of PostgreSQL could not be seen');
-  else if (pool.usedRatio >= connectionsClearRatio)
-    lacks.push(`${percent(pool.usedRatio)} of the connections are used`);
-  return lacks.length > 0
-    ? [`Do not add workers now: ${lacks.join(', ')}.`]
-    : [
-        `There is room for one more worker: kill -TTIN ${master.pid}, wait until it shows, and look again. kill -TTOU ${master.pid} takes it back; a reload or deploy does too.`,
-      ];
+/** By hand, for who would rather do it that way; the signal is lost on the next reload or deploy. */
+function byHand({ master }: GunicornWorkersReport): string {
+  return `There is room for one more worker: kill -TTIN ${master.pid}, wait until it shows, and look again. kill -TTOU ${master.pid} takes it back; a reload or deploy does too.`;
 }

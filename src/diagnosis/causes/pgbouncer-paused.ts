@@ -10,6 +10,8 @@ import {
   shareOf,
 } from '../cause-rule.ts';
 import { inFlightAt, withQueue } from '../ledger.ts';
+import { offerResume } from '../offers/pgbouncer.ts';
+import { proposalsOf } from '../proposals.ts';
 import { count, duration, percent } from '../words.ts';
 
 type Database = PgbouncerReport['databases'][number];
@@ -60,6 +62,7 @@ export const pgbouncerPaused: CauseRule = {
         ? `; ${count(waiting.clients, 'client waits', 'clients wait')}, the longest for ${duration(waiting.longestMs)}`
         : '';
     const explains = share !== null && share > 0 ? `, ${percent(share)} of request time` : '';
+    const offers = used.filter(({ paused }) => paused).map((one) => offerResume(report, one, the.facts));
     return {
       status: 'found',
       share,
@@ -73,7 +76,7 @@ export const pgbouncerPaused: CauseRule = {
         },
       ],
       against: [],
-      mitigations: [],
+      mitigations: proposalsOf(offers),
       advice: [
         ...used.map(
           ({ name, paused }) =>

@@ -6,6 +6,7 @@ import { healthyPgbouncerReport, pool } from '../../fixtures/reports/pgbouncer.t
 import { healthyPostgresServerReport } from '../../fixtures/reports/postgres-server.ts';
 import { healthyTopStatementsReport, statement } from '../../fixtures/reports/top-statements.ts';
 import { activeReport, latencyReport, poolReport, session, slow } from '../../helpers/reports.ts';
+import { testService } from '../../helpers/test-service.ts';
 import { lockPileUp, offeredFor, verdictOn, well } from './verdicts.ts';
 
 const starved = pool({
@@ -20,6 +21,11 @@ const idle = (pid: number, overrides = {}) =>
     ...{ pid, application: 'export', state: 'idle in transaction', stateAgeMs: 20_000 + pid },
     ...{ averageActive: 0, ...overrides },
   });
+
+const idleTraffic = {
+  ...{ xactPerSecond: 0, queryPerSecond: 0, averageXactMs: null, averageQueryMs: null, averageInQuery: 0 },
+  ...{ averageIdleInTransaction: 0, waitMsPerSecond: 0, receivedBytesPerSecond: 0, sentBytesPerSecond: 0 },
+};
 
 /** Clients that wait, and what the server connections do meanwhile. */
 function waiting(sessions: ReturnType<typeof session>[], overrides: Partial<Reports> = {}) {
@@ -117,6 +123,25 @@ describe('a PgBouncer that is paused', () => {
       new RegExp(`^PgBouncer serves nobody on debtflow, which is ${word}; 5 clients wait`),
     );
     expect(said.advice[0]).toContain(command);
+  });
+
+  test('RESUME is offered for the pause that was seen, and not for what only is disabled', () => {
+    const pgbouncer = { url: 'postgres://probe@bouncer:6432/pgbouncer' };
+    const postgres = { url: 'postgres://p@db/debtflow', applicationRoles: ['debtflow'] };
+    const pooled = testService({ targets: { postgres, pgbouncer } });
+    const offered = (change: object) => {
+      const traffic = { ...idleTraffic, database: 'debtflow', totalXacts: 4_711 };
+      const report = { ...stopped(change), traffic: [traffic] };
+      return verdictOn('pgbouncer-paused', { ...waiting([]), pgbouncer: report }, undefined, pooled);
+    };
+    expect(offered({ paused: true }).mitigations).toMatchObject([
+      {
+        kind: 'pgbouncer-resume',
+        target: { console: 'bouncer:6432', database: 'debtflow', xacts: 4_711 },
+        dryRun: { clientsWaiting: 5 },
+      },
+    ]);
+    expect(offered({ disabled: true }).mitigations).toEqual([]);
   });
 
   const heldBack = { pools: [pool({ ...starved, serversActive: 0, heldBack: true })] };
