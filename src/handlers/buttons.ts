@@ -12,7 +12,7 @@ import { stopMitigation } from '../incidents/stop.ts';
 import { viewOf } from '../incidents/view.ts';
 import { findIncident } from '../store/incidents.ts';
 import type { MitigationRow } from '../store/mitigations.ts';
-import { inTime } from './in-time.ts';
+import { answerAfter } from './answer-click.ts';
 
 export type ButtonArgs = SlackActionMiddlewareArgs<BlockButtonAction> & AllMiddlewareArgs;
 
@@ -117,30 +117,4 @@ function interactionOf({ action, body }: ButtonArgs): string {
 export function parseShown(value: string | undefined): { id: number; version: number } | null {
   const match = /^(\d{1,15}):(\d{1,9})$/.exec(value ?? '');
   return match ? { id: Number(match[1]), version: Number(match[2]) } : null;
-}
-
-/**
- * Does the work, acknowledges the click, and tells the one who clicked, and nobody else, how it went. What has been
- * done stays done when Slack does not take the answer: that must not read as if the work had failed.
- */
-export async function answerAfter(
-  deps: IncidentDeps,
-  args: ButtonArgs,
-  work: () => Promise<string | null>,
-): Promise<void> {
-  const { user, channel } = args.body;
-  const log = deps.log.child({ slackUserId: user.id });
-  const acknowledge = () => args.ack().catch((err) => log.warn({ err }, 'acknowledging a click'));
-  const { value: text, acknowledged } = await inTime(work(), acknowledge);
-  if (!acknowledged) await acknowledge();
-  if (text === null) return;
-  try {
-    await args.respond({ response_type: 'ephemeral', replace_original: false, text });
-  } catch (err) {
-    log.warn({ err }, 'answering a click');
-    if (!channel) return;
-    await args.client.chat
-      .postEphemeral({ channel: channel.id, user: user.id, text })
-      .catch((err) => log.warn({ err }, 'answering a click by another way'));
-  }
 }

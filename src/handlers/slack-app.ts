@@ -23,8 +23,7 @@ import { onDecide, onLookAgain, onRequestMitigation, onResolve, onStop, onTakeLe
 import { onLatencyCommand } from './command.ts';
 import { deliveredOnce } from './delivered-once.ts';
 import { onHomeOpened } from './home.ts';
-import { onMakeHandover, onOpenDialog, onShowReport } from './incident-buttons.ts';
-import { onIncidentMenu } from './incident-menu.ts';
+import { onIncidentButton, onIncidentMenu } from './incident-buttons.ts';
 import {
   onAssignDialog,
   onNoteDialog,
@@ -104,10 +103,11 @@ const SUBMISSIONS: Readonly<Record<string, (deps: IncidentDeps, args: Submission
 
 /** The dialogs about an incident as a whole, and the buttons of the card that open them. */
 function registerDialogs(app: App, log: Logger, deps: IncidentDeps): void {
-  app.action<BlockButtonAction>(/^open-(severity|assign|note|resolve)$/, (args) => onOpenDialog(deps, args));
+  const buttons = /^(open-(severity|assign|note|resolve)|show-report|make-handover)$/;
+  app.action<BlockButtonAction>({ type: 'block_actions', action_id: buttons }, (args) =>
+    onIncidentButton(deps, args),
+  );
   app.action<BlockOverflowAction>('incident-menu', (args) => onIncidentMenu(deps, args));
-  app.action<BlockButtonAction>('show-report', (args) => onShowReport(deps, args));
-  app.action<BlockButtonAction>('make-handover', (args) => onMakeHandover(deps, args));
   for (const [callbackId, listener] of Object.entries(SUBMISSIONS)) {
     app.view<ViewSubmitAction>({ type: 'view_submission', callback_id: callbackId }, (args) =>
       answered(

@@ -31,7 +31,8 @@ export interface Workspace {
   say(as: User, text: string, threadTs?: string): Promise<Answer & { message?: SlackMessage | null }>;
   /** A shortcut from anywhere, or from the menu of a message. */
   shortcut(as: User, callbackId: string, ts?: string, channel?: string): Promise<Answer>;
-  click(as: User, message: SlackMessage, actionId: string | RegExp): Promise<Answer>;
+  /** `choice` is the entry of a menu. */
+  click(as: User, message: SlackMessage, actionId: string | RegExp, choice?: string): Promise<Answer>;
   submit(as: User, viewId: string, values: Record<string, string>): Promise<Answer>;
   /** Messages of the channel's top level, newest first, posted by the bot. */
   channel(): Promise<SlackMessage[]>;
@@ -64,10 +65,17 @@ export function workspaceAt(url: string): Workspace {
       act({ as, do: 'message', channel: 'CINCIDENTS', text, ...(threadTs ? { thread_ts: threadTs } : {}) }),
     shortcut: (as, callbackId, ts, channel = 'CINCIDENTS') =>
       act({ as, do: 'shortcut', callback_id: callbackId, ...(ts ? { channel, ts } : {}) }),
-    click: (as, message, actionId) => {
+    click: (as, message, actionId, choice) => {
       const found = findAction(message, actionId);
       if (!found) throw new Error(`no button ${actionId} in: ${message.text}`);
-      return act({ as, do: 'click', channel: 'CINCIDENTS', ts: message.ts, ...found });
+      return act({
+        as,
+        do: 'click',
+        channel: 'CINCIDENTS',
+        ts: message.ts,
+        ...found,
+        ...(choice ? { value: choice } : {}),
+      });
     },
     submit: (as, viewId, values) => act({ as, do: 'submit', view_id: viewId, values }),
     channel: async () =>
