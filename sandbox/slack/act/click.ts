@@ -8,6 +8,7 @@ import { actionOf } from './action.ts';
 import type { Act } from './acts.ts';
 import { basePayload, type Deed, type Outcome, sendInteraction } from './deed.ts';
 import { findElement, type PlacedElement } from './elements.ts';
+import { type Entered, fill } from './entries.ts';
 import { initialValues, put } from './values.ts';
 
 /** A click on a button, or a choice in a menu. */
@@ -19,6 +20,7 @@ export interface ClickDeed {
   block_id?: string | undefined;
   value?: unknown;
   selected_option?: unknown;
+  values?: Entered | undefined;
 }
 
 /** Sends a click to the app; what is not there any more cannot be clicked. */
@@ -103,7 +105,8 @@ export function visibleView({ workspace, as }: Deed, viewId: string): OwnedView 
 function clickInView({ workspace, as }: Deed, wanted: ClickDeed, owned: OwnedView): Promise<Outcome> {
   const placed = place(owned.view.blocks, wanted);
   const { action, state } = actionOf(placed, wanted.value ?? wanted.selected_option, workspace.clock());
-  const values: StateValues = { ...owned.view.state.values };
+  const typed = fill(owned.view.blocks, owned.view.state.values, wanted.values ?? {});
+  const values: StateValues = { ...typed.values };
   if (state) put(values, placed, state);
   const view = rememberValues(workspace, owned, values);
   return sendInteraction(workspace, {

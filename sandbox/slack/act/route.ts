@@ -25,6 +25,8 @@ const Request = z.discriminatedUnion('do', [
       block_id: id.optional(),
       value: z.unknown().optional(),
       selected_option: z.unknown().optional(),
+      // What was typed in the view so far: Slack sends it along with a click.
+      values: z.record(z.string(), z.unknown()).optional(),
     })
     .refine((one) => (one.view_id === undefined) === (one.channel !== undefined && one.ts !== undefined), {
       error: 'a click needs either channel and ts, or view_id',

@@ -53,7 +53,7 @@ export function ModalView({ view }: { view: View }) {
           </button>
         </header>
         <div className="modal-content">
-          <Surface place={place} form={form} errors={errors}>
+          <Surface place={place} form={form} blocks={view.blocks} errors={errors}>
             <Blocks blocks={view.blocks} />
           </Surface>
           <Problem words={problem} />

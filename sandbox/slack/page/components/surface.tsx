@@ -1,6 +1,6 @@
 import { createContext, type ReactNode, use, useCallback, useMemo, useState } from 'react';
 import { wordsOf } from '../model/act.ts';
-import { type Form, keyOf, useForm } from '../model/form.ts';
+import { type Form, keyOf, submittedValues, useForm } from '../model/form.ts';
 import type { Block, Confirm, Element, Place, Value } from '../model/wire.ts';
 import { ConfirmDialog } from './confirm-dialog.tsx';
 import { PageContext } from './page-context.ts';
@@ -21,12 +21,15 @@ export const SurfaceContext = createContext<SurfaceState>({
   click: () => Promise.reject(new Error('clicked outside a surface')),
 });
 
+type Typed = ReturnType<typeof submittedValues>;
+
 interface Question {
   confirm: Confirm;
   answer: (yes: boolean) => void;
 }
 
-function useClicks(place: Place) {
+/** `typed` gives what stands in the fields around the button: a click in a modal carries it. */
+function useClicks(place: Place, typed: () => Typed | undefined) {
   const { perform } = use(PageContext);
   const [busy, setBusy] = useState<ReadonlySet<string>>(new Set());
   const [question, setQuestion] = useState<Question | null>(null);
@@ -37,6 +40,7 @@ function useClicks(place: Place) {
       if (element.confirm && !(await ask(element.confirm, setQuestion))) return;
       const key = keyOf(block.block_id, element.action_id);
       const ids = { action_id: element.action_id ?? '', ...(block.block_id && { block_id: block.block_id }) };
+      const values = typed();
       setProblem(null);
       setBusy((old) => new Set(old).add(key));
       const answer = await perform({
@@ -44,11 +48,12 @@ function useClicks(place: Place) {
         ...ids,
         ...place,
         ...(value === undefined ? {} : { value }),
+        ...(values === undefined ? {} : { values }),
       });
       setBusy((old) => new Set([...old].filter((other) => other !== key)));
       setProblem(wordsOf(answer));
     },
-    [perform, place],
+    [perform, place, typed],
   );
   return { busy, question, problem, click };
 }
@@ -56,13 +61,17 @@ function useClicks(place: Place) {
 /** Makes the blocks inside it answer to clicks: asks for confirmation, shows what is busy and what went wrong. */
 export function Surface(props: {
   place: Place;
+  /** The blocks inside, where they are a form. */
+  blocks?: Block[];
   form?: Form;
   errors?: Record<string, string>;
   children: ReactNode;
 }) {
   const ownForm = useForm();
   const form = props.form ?? ownForm;
-  const { busy, question, problem, click } = useClicks(props.place);
+  const { blocks } = props;
+  const typed = useCallback(() => blocks && submittedValues(form, blocks), [form, blocks]);
+  const { busy, question, problem, click } = useClicks(props.place, typed);
   const state = useMemo<SurfaceState>(
     () => ({
       form,

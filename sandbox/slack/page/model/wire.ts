@@ -190,7 +190,13 @@ export type Place = { channel: string; ts: string } | { view_id: string };
 /** What a person does; `as` is added when it is sent. */
 export type Deed =
   | { do: 'command'; channel: string; command: string; text: string }
-  | ({ do: 'click'; action_id: string; block_id?: string; value?: Value } & Place)
+  | ({
+      do: 'click';
+      action_id: string;
+      block_id?: string;
+      value?: Value;
+      values?: Record<string, Record<string, Value>>;
+    } & Place)
   | { do: 'submit'; view_id: string; values: Record<string, Record<string, Value>> }
   | { do: 'close'; view_id: string }
   | { do: 'message'; channel: string; text: string; thread_ts?: string }
