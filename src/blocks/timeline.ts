@@ -1,7 +1,7 @@
 import type { IncidentView } from '../incidents/view.ts';
 import type { TimelineEntry } from '../store/timeline.ts';
 import { LIMITS, type MessageBlock, type Rendered, section } from './kit.ts';
-import { clip, escapeText, mention, milliseconds, when } from './text.ts';
+import { clip, escapeText, link, mention, milliseconds, when } from './text.ts';
 
 const CHARACTERS_PER_BLOCK = 2_900;
 /** Of all lines as JSON, which doubles quotes; the newest part is shown, the whole stands in the record. */
@@ -72,9 +72,13 @@ export function timelineLine(entry: TimelineEntry): string {
         : `Latency did not recover.${p95}`,
     resolved: `Resolved by ${actor}${data.words ? `: ${text('words', 600)}` : ''}.${p95}`,
     'lead-assigned': `${actor} made ${mention(String(data.lead ?? ''))} the lead`,
+    occasion: `${actor} ${typeof data.url === 'string' ? `pointed at ${link(data.url, 'a message')}` : 'said'}: ${text('text', 600) || 'no words'}`,
     note: `${actor} noted: ${text('text', 900)}`,
     severity: `Severity ${text('to')}${data.from === data.to ? '' : ` instead of ${text('from')}`}, by ${actor}: ${text('reason')}`,
     'on-call-called': 'The people on call were called',
+    'alerts-joined': `Alerts joined (${text('alerts')}), of ${actor}: ${text('title')}`,
+    'alert-again': `An alert of ${actor} fires again: ${text('title')}. Back to investigating`,
+    reopened: `Opened again by an alert of ${actor}: ${text('title')}`,
     'alerts-resolved': 'All alerts are resolved; the latency is watched from here on',
     'slow-again': `Slow again.${p95} Back to investigating`,
     handover: `${actor} wrote a handover; it is in the thread`,

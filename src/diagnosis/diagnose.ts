@@ -5,7 +5,7 @@ import { RUNBOOK_STEPS } from '../runbook/runbook.ts';
 import { type Case, type CauseRule, couldNotLook, type Verdict } from './cause-rule.ts';
 import { CAUSES } from './causes/index.ts';
 import type { Cause, Diagnosis, Scope } from './diagnosis.ts';
-import { type Facts, readFacts } from './facts.ts';
+import { type Facts, type ReportedIssue, readFacts } from './facts.ts';
 import { buildLedger } from './ledger.ts';
 import { rankCauses } from './ranking.ts';
 import { severityOf } from './severity.ts';
@@ -15,11 +15,13 @@ import { count, duration, percent } from './words.ts';
 export interface DiagnoseInput {
   service: NamedService;
   outcomes: readonly ProbeOutcome[];
+  /** What alerts say; a look without an incident has none. */
+  issues?: readonly ReportedIssue[];
 }
 
 /** Judges the outcomes of one run. Pure: the same outcomes, in any order, give the same diagnosis. */
-export function diagnose({ service, outcomes }: DiagnoseInput): Diagnosis {
-  const facts = readFacts(service, outcomes);
+export function diagnose({ service, outcomes, issues = [] }: DiagnoseInput): Diagnosis {
+  const facts = readFacts(service, outcomes, issues);
   const the: Case = { facts, ledger: buildLedger(facts), symptoms: symptomsOf(facts) };
   const judged = rankCauses(CAUSES.map((rule) => ({ rule, verdict: judge(rule, the) })));
   const found = judged.filter((cause) => cause.status === 'found');

@@ -1,10 +1,10 @@
 import type { NamedService } from '../config/schema.ts';
 import { pruneAlertInbox, takeAlerts, waitingAlerts } from '../store/alert-inbox.ts';
 import { countAlerts, type EpisodeChange, episodesOf, saveEpisodes } from '../store/alerts.ts';
-import { findIncident, recordMeasurement } from '../store/incidents.ts';
+import { findIncident } from '../store/incidents.ts';
 import { type AppliedBatch, applyAlerts } from './alerts-episodes.ts';
 import { type Landed, landingOf, recordEnds, recordJoined } from './alerts-incident.ts';
-import { alertSeverity } from './alerts-severity.ts';
+import { raiseByAlerts } from './alerts-severity.ts';
 import type { IncidentDeps } from './deps.ts';
 import { startRun } from './run.ts';
 
@@ -44,8 +44,7 @@ export async function applyWaiting(
     if (landed) {
       if (batch.fired > 0) {
         await countAlerts(db, landed.incidentId, batch.fired);
-        const { severity, reason } = alertSeverity(service, alerts);
-        await recordMeasurement(db, landed.incidentId, null, severity, reason);
+        await raiseByAlerts(db, landed.incidentId, service, alerts);
         await recordJoined(db, landed, batch);
       }
       await recordEnds(db, landed.incidentId, batch);

@@ -5,6 +5,7 @@ import type { Db } from '../store/database.ts';
 import { changeIncidentState, type Incident, insertIncident } from '../store/incidents.ts';
 import { addTimeline, touchIncident } from '../store/timeline.ts';
 import type { AppliedBatch } from './alerts-episodes.ts';
+import { recordAlertsResolved } from './life.ts';
 
 export interface Landed {
   incidentId: number;
@@ -99,14 +100,7 @@ export async function recordJoined(db: Db, landed: Landed, batch: AppliedBatch):
 }
 
 /** When nothing fires any more, the incident is only watched. */
-export async function recordEnds(db: Db, incidentId: number, batch: AppliedBatch): Promise<boolean> {
-  if (batch.ended === 0 || (await hasFiringAlert(db, incidentId))) return false;
-  const incident = await changeIncidentState(db, incidentId, ['investigating'], 'monitoring', null);
-  if (!incident) return false;
-  const [last] = batch.episodes;
-  await record(db, incident, 'alerts-resolved', {
-    source: last?.episode.source ?? 'alerts',
-    title: last?.episode.title ?? '',
-  });
-  return true;
+export async function recordEnds(db: Db, incidentId: number, batch: AppliedBatch): Promise<void> {
+  if (batch.ended === 0 || (await hasFiringAlert(db, incidentId))) return;
+  await recordAlertsResolved(db, incidentId);
 }

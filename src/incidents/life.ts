@@ -1,4 +1,5 @@
 import { appendAudit } from '../store/audit.ts';
+import type { Db } from '../store/database.ts';
 import { changeIncidentState, findIncident, type Incident, inIncident } from '../store/incidents.ts';
 import { addTimeline } from '../store/timeline.ts';
 import { dueWatches, slowAgainUnseen } from '../store/watches.ts';
@@ -7,18 +8,21 @@ import { startRun } from './run.ts';
 
 /** All alerts of the incident are resolved: from here on its latency is only watched. Null when it already was. */
 export async function alertsResolved(deps: IncidentDeps, incidentId: number): Promise<Incident | null> {
-  return inIncident(deps.db, incidentId, async (db) => {
-    const incident = await changeIncidentState(db, incidentId, ['investigating'], 'monitoring', null);
-    if (!incident) return null;
-    await addTimeline(db, incidentId, 'alerts-resolved', 'latency-bot');
-    await appendAudit(db, {
-      actor: 'latency-bot',
-      kind: 'incident.monitoring',
-      subject: `incident:${incidentId}`,
-      body: { service: incident.service },
-    });
-    return incident;
+  return inIncident(deps.db, incidentId, (db) => recordAlertsResolved(db, incidentId));
+}
+
+/** The same as part of a transaction that holds the incident. */
+export async function recordAlertsResolved(db: Db, incidentId: number): Promise<Incident | null> {
+  const incident = await changeIncidentState(db, incidentId, ['investigating'], 'monitoring', null);
+  if (!incident) return null;
+  await addTimeline(db, incidentId, 'alerts-resolved', 'latency-bot');
+  await appendAudit(db, {
+    actor: 'latency-bot',
+    kind: 'incident.monitoring',
+    subject: `incident:${incidentId}`,
+    body: { service: incident.service },
   });
+  return incident;
 }
 
 /**

@@ -17,10 +17,15 @@ export function raisedSeverity(
   diagnosis: Pick<Diagnosis, 'severity' | 'scope'>,
 ): 'P1' | null {
   if (incident.severity === 'P1' || diagnosis.severity !== 'P1') return null;
-  const { severityHeld: held } = incident;
-  if (held === null) return 'P1';
-  const { p95Ms, errorRate } = diagnosis.scope;
-  return isWorse(p95Ms, held.p95Ms) || isWorse(errorRate, held.errorRate) ? 'P1' : null;
+  return worseThanHeld(incident, diagnosis.scope) ? 'P1' : null;
+}
+
+/** Whether this is worse than when a person lowered the severity; always, while nobody did. */
+export function worseThanHeld(
+  { severityHeld: held }: Pick<Incident, 'severityHeld'>,
+  { p95Ms, errorRate }: { p95Ms: number | null; errorRate: number | null },
+): boolean {
+  return held === null || isWorse(p95Ms, held.p95Ms) || isWorse(errorRate, held.errorRate);
 }
 
 function isWorse(now: number | null, then: number | null): boolean {

@@ -4,6 +4,7 @@ import type { Diagnosis } from '../diagnosis/diagnosis.ts';
 import { PROBES } from '../probes/index.ts';
 import { GRACE_MS, type Probe, type ProbeOutcome } from '../probes/probe.ts';
 import { runProbe } from '../probes/run-probe.ts';
+import { reportedIssuesOf } from '../store/alerts.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Db } from '../store/database.ts';
 import { countRecoveryCheck, isRecoveryCheckDue } from '../store/executions.ts';
@@ -24,6 +25,7 @@ import {
 import { addTimeline, touchIncident } from '../store/timeline.ts';
 import { isWatchDue, scheduleWatch } from '../store/watches.ts';
 import { baselineOf } from './baseline-of.ts';
+import { closeProbeRun } from './close-probe-run.ts';
 import { type IncidentDeps, serviceOf } from './deps.ts';
 import { judgeRecovery, RECOVERY_CHECK_INTERVAL_MS } from './judge-recovery.ts';
 import { judgeWatch, WATCH_EVERY_MS } from './judge-watch.ts';
@@ -135,6 +137,7 @@ export async function performProbe(
   await inIncident(deps.db, run.incidentId, async (db) => {
     if (await saveReport(db, runId, outcome)) await touchIncident(db, run.incidentId);
   });
+  deps.metrics?.probeSeconds.observe({ probe: probeId, status: outcome.status }, outcome.durationMs / 1_000);
   deps.log.info({ runId, probeId, status: outcome.status, durationMs: outcome.durationMs }, 'probe finished');
 }
 
@@ -159,7 +162,14 @@ export async function closeRun(deps: IncidentDeps, runId: number): Promise<boole
       await closeProbeRun(db, run, reports);
       return true;
     }
-    const diagnosis = onlyOfferable(diagnose({ service, outcomes: reports.map(toOutcome) }), service);
+    const diagnosis = onlyOfferable(
+      diagnose({
+        service,
+        outcomes: reports.map(toOutcome),
+        issues: await reportedIssuesOf(db, run.incidentId),
+      }),
+      service,
+    );
     const finished = await finishRun(db, runId, diagnosis);
     if (!finished) return true;
     await recordDiagnosis(db, finished, diagnosis, incident, service);
@@ -174,23 +184,6 @@ export async function closeRun(deps: IncidentDeps, runId: number): Promise<boole
   if (unsettled)
     await startRun(deps, unsettled, { kind: 'triage', requestedBy: 'latency-bot', mitigationId: null });
   return closed;
-}
-
-/** One probe proves no diagnosis, and takes back no offer of one. */
-async function closeProbeRun(db: Db, run: Run, [report]: ReportRow[]): Promise<void> {
-  if (!(await finishRun(db, run.id, null))) return;
-  await addTimeline(db, run.incidentId, 'probe-finished', 'latency-bot', {
-    runId: run.id,
-    probeId: report?.probeId ?? null,
-    status: report?.status ?? null,
-    reason: report?.reason ?? null,
-  });
-  await appendAudit(db, {
-    actor: 'latency-bot',
-    kind: 'run.finished',
-    subject: `run:${run.id}`,
-    body: { incident: run.incidentId, probe: report?.probeId ?? null, status: report?.status ?? null },
-  });
 }
 
 /** Nothing is offered any more where somebody resolved the incident while it was being looked at. */

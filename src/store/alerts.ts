@@ -82,6 +82,10 @@ const FIRING = `
   select 1 from alerts
   where incident_id = $1 and status = 'firing' and episode_key <> source || ':unread'
   limit 1`;
+const ISSUES = `
+  select distinct source, data ->> 'issueKind' as kind, data ->> 'transaction' as transaction
+  from alerts where incident_id = $1 and data ->> 'issueKind' is not null
+  order by source, kind, transaction limit 50`;
 const JOINED_LINES =
   "select count(*)::int as n from timeline where incident_id = $1 and kind = 'alerts-joined'";
 const OPEN = `
@@ -139,6 +143,16 @@ export async function lockOpenIncident(db: Db, service: string): Promise<number 
 /** Locks the incident that a service had within the cool-down; null when it had none. */
 export async function lockJustResolved(db: Db, service: string, coolDownMs: number): Promise<number | null> {
   return (await db.query<{ id: number }>(JUST_RESOLVED, [service, coolDownMs])).rows[0]?.id ?? null;
+}
+
+/** Of an incident's alerts those that say what kind of trouble it is. */
+export async function reportedIssuesOf(
+  db: Db,
+  incidentId: number,
+): Promise<{ source: string; kind: IssueKind; transaction: string | null }[]> {
+  return (
+    await db.query<{ source: string; kind: IssueKind; transaction: string | null }>(ISSUES, [incidentId])
+  ).rows;
 }
 
 /** How often the timeline of an incident says that alerts joined. */

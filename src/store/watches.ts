@@ -34,11 +34,11 @@ const RECORD = `
   where incident_id = $1
   returning calm_since as "calmSince", slow_looks as "slowLooks",
     coalesce(extract(epoch from clock_timestamp() - calm_since) * 1000, 0)::float8 as "calmMs"`;
-// Not only the last run: one that was under way when it got slow says nothing about it.
+// Not only the last run: one that was under way when it got slow, or an alert came, says nothing about it.
 const SLOW_UNSEEN = `
   select i.id from incidents i
   where i.state = 'investigating'
-  and (select max(at) from timeline where incident_id = i.id and kind = 'slow-again')
+  and (select max(at) from timeline where incident_id = i.id and kind in ('slow-again', 'alert-again', 'reopened'))
     > (select coalesce(max(started_at), '-infinity') from runs where incident_id = i.id and kind = 'triage')
   order by i.id`;
 

@@ -65,7 +65,7 @@ const SAMPLES = [
     'sentry',
     'sentry-issue',
     { 'sentry-hook-resource': 'issue' },
-    { status: 'resolved', episode_key: 'sentry:issue:1117540176', incident_id: null },
+    { status: 'resolved', episode_key: 'sentry:issue:1117540176', incident_id: null, count: 0 },
   ],
   [
     'alertmanager',

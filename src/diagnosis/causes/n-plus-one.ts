@@ -49,7 +49,11 @@ export const nPlusOne: CauseRule = {
     if (!report) return couldNotLook('the lookups were not looked at');
     const unusual = report.findings.filter((finding) => !isUsual(the, finding));
     if (unusual.length === 0) return notRepeated(report);
-    const evidence = [...unusual.slice(0, MAX_LISTED).map(evidenceOf), ...perRequest(report)];
+    const evidence = [
+      ...unusual.slice(0, MAX_LISTED).map(evidenceOf),
+      ...perRequest(report),
+      ...reported(the),
+    ];
     const words = `${unusual[0]?.table} is looked up ${decimal(unusual[0]?.callsPerRequest ?? 0)} times per request`;
     if (nobodySuffers(the)) return ruledOut(`${words}, but the API does not suffer`, evidence);
     const share = shareOf(withQueue(held(the, unusual), the.ledger), the.ledger);
@@ -148,6 +152,18 @@ function perRequest({ statementsPerRequest }: NPlusOneReport): Evidence[] {
           data: { statementsPerRequest },
         },
       ];
+}
+
+/** Sentry recognises repeated spans by itself. https://docs.sentry.io/product/issues/issue-details/performance-issues/n-one-queries/ */
+function reported({ facts }: Case): Evidence[] {
+  const places = facts.issues.filter(({ kind }) => kind === 'n-plus-one');
+  const seen = new Set<string>();
+  return places.flatMap(({ source, transaction }) => {
+    const where = transaction ?? 'a transaction';
+    if (seen.has(where) || seen.size >= MAX_LISTED) return [];
+    seen.add(where);
+    return [{ text: `an alert of ${source} reports N+1 queries in ${where}`, data: { source, transaction } }];
+  });
 }
 
 function notRepeated(report: NPlusOneReport): Verdict {
