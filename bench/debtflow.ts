@@ -9,6 +9,9 @@ export interface BenchedDebtflow {
   databaseUrl: string;
   /** As `npm start` configures it; another role may look at PostgreSQL. */
   service(probeUrl?: string): NamedService;
+  /** Who listens where. */
+  addresses: DebtflowAddresses;
+  setFault(name: string, on: boolean): Promise<void>;
   /** p95 at the client over the last 3 s. */
   p95Ms(): Promise<number>;
   stop(): Promise<void>;
@@ -33,6 +36,15 @@ export async function startBenchedDebtflow(): Promise<BenchedDebtflow> {
     return {
       databaseUrl: addresses.databaseUrl,
       service: (probeUrl = addresses.probeUrl) => serviceOf({ ...addresses, probeUrl }),
+      addresses,
+      async setFault(name, on) {
+        const response = await fetch(`${addresses.controlUrl}/sandbox/faults/${name}`, {
+          method: 'PUT',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ on }),
+        });
+        if (!response.ok) throw new Error(`turning ${name} ${on ? 'on' : 'off'}: ${await response.text()}`);
+      },
       async p95Ms() {
         const response = await fetch(`${addresses.controlUrl}/sandbox/rehearsal/latency`);
         const { p95Ms } = (await response.json()) as { p95Ms: number | null };
