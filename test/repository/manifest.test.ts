@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { COMMANDS } from '../../src/handlers/commands/index.ts';
+import { SHORTCUTS } from '../../src/handlers/shortcuts.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -120,6 +122,23 @@ test('commands, events and shortcuts of the manifest are those that the code lis
   // Some listeners name their callback id by a constant.
   for (const id of declared) expect(code).toContain(`'${id}'`);
   expect(declared.length).toBe((code.match(/\bapp\.shortcut[<(]/g) ?? []).length);
+});
+
+test('the hint of the command has a word for each that the bot understands, in its order', () => {
+  const [command] = manifest.features.slash_commands;
+  const words = (command?.usage_hint ?? '').split('|').map((one) => one.trim().split(' ')[0]);
+  expect(words).toEqual(['[service]', ...COMMANDS.map(({ name }) => name)]);
+});
+
+test('the shortcuts are those that have a listener, of the same kind', () => {
+  const declared = manifest.features.shortcuts.map((one) => `${one.type} ${one.callback_id}`);
+  expect(declared.toSorted()).toEqual(
+    [
+      `global ${SHORTCUTS.start}`,
+      `message ${SHORTCUTS.investigate}`,
+      `message ${SHORTCUTS.addToTimeline}`,
+    ].sort(),
+  );
 });
 
 test('the home tab is on when the code fills it', () => {
