@@ -99,7 +99,7 @@ function causeProblems(real: readonly Truth[], found: readonly Cause[], seen: Se
   for (const truth of real) {
     const root = rootOf(truth, found);
     if (!root) problems.push(`did not find ${truth.cause}${reasonOf(truth, seen)}`);
-    else problems.push(...evidenceProblems(truth, root, seen), ...offerProblems(truth, root, seen));
+    else problems.push(...evidenceProblems(truth, root, seen), ...offerProblems(truth, seen));
   }
   return problems;
 }
@@ -138,19 +138,10 @@ function leavesOf(value: unknown): (string | number)[] {
   return Object.values(value).flatMap(leavesOf);
 }
 
-/** Where the bot has no button for it, the statement to paste has to stand in the advice. */
-const PASTED: Record<string, RegExp> = {
-  'create-index': /create index concurrently/i,
-  analyze: /\banalyze\b/i,
-  'vacuum-analyze': /\bvacuum \(analyze/i,
-};
-
-function offerProblems(truth: Truth, root: Cause, { offers }: Seen): string[] {
+function offerProblems(truth: Truth, { offers }: Seen): string[] {
   const { mitigation } = truth;
   if (truth.recovers !== 'by-mitigation' || mitigation === null) return [];
-  if (offers.some(({ kind }) => kind === mitigation)) return [];
-  const advised = root.advice.some((line) => PASTED[mitigation]?.test(line));
-  return advised ? [] : [`did not offer ${mitigation}`];
+  return offers.some(({ kind }) => kind === mitigation) ? [] : [`did not offer ${mitigation}`];
 }
 
 /** People act on the card, not on the store: it has to say the same. */

@@ -14,6 +14,8 @@ const FILL = 0.9;
 export const IndexCandidate = z.object({
   schema: z.string(),
   table: z.string(),
+  /** Null where no index can be built concurrently: on a partitioned or foreign table, or a view. */
+  tableOid: z.string().nullable().default(null),
   columns: z.array(z.object({ name: z.string(), descending: z.boolean() })),
   name: z.string(),
   /** The exact statements, quoted, for a session outside of a transaction. */
@@ -60,6 +62,7 @@ export function indexCandidate(shape: StatementShape, table: CatalogTable): Inde
   return {
     schema: table.schema,
     table: table.name,
+    tableOid: table.buildable ? table.oid : null,
     columns: keys.map(({ column, descending }) => ({ name: column.name, descending })),
     name,
     create: `create index concurrently ${name} on ${table.quotedSchema}.${table.quotedName} (${key(({ descending }) => descending)})`,
@@ -158,7 +161,7 @@ function prefixesOf(keys: Key[], indexes: readonly CatalogIndex[]): string[] {
     .slice(0, 5);
 }
 
-/** Short enough for Django, which allows 30 characters, and the same for the same columns. */
+/** Says whose it is; short enough for Django, which allows 30 characters, and the same for the same columns. */
 function indexName(table: CatalogTable, columns: string[]): string {
   const plain = (text: string, length: number) =>
     text
@@ -168,6 +171,5 @@ function indexName(table: CatalogTable, columns: string[]): string {
   const hash = createHash('sha256')
     .update(JSON.stringify([table.schema, table.name, columns]))
     .digest('hex');
-  const name = `${plain(table.name, 11)}_${plain(columns[0] ?? '', 7)}_${hash.slice(0, 6)}_idx`;
-  return /^[a-z_]/.test(name) ? name : `i${name.slice(1)}`;
+  return `lb_${plain(table.name, 11)}_${plain(columns[0] ?? '', 7)}_${hash.slice(0, 6)}`;
 }

@@ -8,6 +8,7 @@ const TABLES = `
     c.oid::text as oid,
     n.nspname as schema,
     c.relname as name,
+    c.relkind in ('r', 'm') as buildable,
     quote_ident(n.nspname) as "quotedSchema",
     quote_ident(c.relname) as "quotedName",
     nullif(c.reltuples, -1)::float8 as rows,
@@ -101,6 +102,8 @@ interface TableRow {
   oid: string;
   schema: string;
   name: string;
+  /** Whether an index can be built on it concurrently: no partitioned or foreign table, no view. */
+  buildable: boolean;
   quotedSchema: string;
   quotedName: string;
   /** Null when it was never analysed. */

@@ -56,6 +56,7 @@ export const TABLES = `
     count(*) over ()::int as total,
     schemaname as schema,
     relname as table,
+    relid::text as oid,
     rows,
     bytes,
     n_live_tup::float8 as "liveRows",

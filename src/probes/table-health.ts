@@ -9,6 +9,7 @@ const MAX_OTHERS = 10;
 const Table = z.object({
   schema: z.string(),
   table: z.string(),
+  oid: z.string().nullable().default(null),
   /** Estimates of the planner; null when the table was never analysed. */
   rows: z.number().nullable(),
   /** From relpages, so as old as the last VACUUM or ANALYZE; indexes and TOAST are not in it. */

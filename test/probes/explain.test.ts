@@ -67,7 +67,7 @@ test('a filter without its index is found, with the exact index for it; a lookup
     whatIf: null,
   });
   expect(payments?.index?.create).toMatch(
-    /^create index concurrently payments_pa_account_[0-9a-f]{6}_idx on public\.payments_payment \(account_id, status, created_at desc\)$/,
+    /^create index concurrently lb_payments_pa_account_[0-9a-f]{6} on public\.payments_payment \(account_id, status, created_at desc\)$/,
   );
   expect(payments?.index?.estimatedBytes).toBeGreaterThan(5e6);
   expect(payments?.index?.estimatedBytes).toBeLessThan(30e6);

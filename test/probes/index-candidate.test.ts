@@ -19,7 +19,14 @@ const table = (
   indexes: CatalogIndex[] = [],
   columns = COLUMNS.map((name) => column(name)),
 ): CatalogTable => ({
-  ...{ oid: '1', schema: 'public', name: 'accounts', quotedSchema: 'public', quotedName: 'accounts' },
+  ...{
+    oid: '1',
+    buildable: true,
+    schema: 'public',
+    name: 'accounts',
+    quotedSchema: 'public',
+    quotedName: 'accounts',
+  },
   ...{ rows: 100_000, bytes: 1e7, analyzedAt: null, modifiedSinceAnalyze: 0, liveRows: 100_000 },
   ...{ columns, indexes },
 });
@@ -74,7 +81,7 @@ test('the page of a correlated subquery is found by the column that leads to the
 test('names are quoted exactly, and short enough for Django', async () => {
   const found = await candidate('"Due Date" = $1');
   expect(found?.create).toMatch(
-    /^create index concurrently accounts_duedate_[0-9a-f]{6}_idx on public\.accounts \("Due Date"\)$/,
+    /^create index concurrently lb_accounts_duedate_[0-9a-f]{6} on public\.accounts \("Due Date"\)$/,
   );
   expect(found?.undo).toBe(`drop index concurrently public.${found?.name}`);
   expect(found?.name.length).toBeLessThanOrEqual(30);

@@ -67,11 +67,12 @@ test('the truth in the first place, with its evidence and its change on offer, p
   );
 });
 
-test('a change without a button has to stand in the advice', () => {
+test('a change that helps has to be on offer: advice is not enough', () => {
   const truth: Truth = { ...TRUTH, cause: 'missing-index', mitigation: 'create-index' };
   const advised = cause('missing-index', { advice: ['create index concurrently on payments (account_id);'] });
-  expect(judge([truth], seen([advised])).problems).toEqual([]);
-  expect(judge([truth], seen([cause('missing-index')])).problems).toEqual(['did not offer create-index']);
+  const build = { ...TERMINATE, kind: 'create-index', title: 'Build an index', causeId: 'missing-index' };
+  expect(judge([truth], seen([advised])).problems).toEqual(['did not offer create-index']);
+  expect(judge([truth], seen([advised], [build])).problems).toEqual([]);
 });
 
 test.each([

@@ -12,6 +12,7 @@ import type { Evidence } from '../diagnosis.ts';
 import { indexMisses } from '../index-misses.ts';
 import { inFlightAt, lockWaitByRoot, withQueue } from '../ledger.ts';
 import { neglectedTables } from '../neglected-tables.ts';
+import { offerBrake } from '../offers/offer-brake.ts';
 import { offerSignal, proposalsOf, withheldOf } from '../proposals.ts';
 import { statementLoads } from '../statements.ts';
 import { count, decimal, duration, percent, sessionName } from '../words.ts';
@@ -77,9 +78,10 @@ export const longRunningQuery: CauseRule = {
     const inFlight = guilty.reduce((sum, group) => sum + explained(group, the), 0);
     const share = shareOf(withQueue(inFlight, the.ledger), the.ledger);
     const sessions = guilty.flatMap((group) => group.sessions);
-    const offers = sessions
+    const cancels = sessions
       .slice(0, MAX_OFFERS)
       .map((session) => offerSignal('cancel-query', session, facts));
+    const offers = [...cancels, ...offerBrake(sessions, facts)];
     return {
       status: 'found',
       share,

@@ -12,6 +12,7 @@ import {
 import type { Evidence } from '../diagnosis.ts';
 import { type IndexMiss, indexMisses } from '../index-misses.ts';
 import { withQueue } from '../ledger.ts';
+import { offerIndex } from '../offers/offer-index.ts';
 import { type Offer, offerSignal, proposalsOf, withheldOf } from '../proposals.ts';
 import { indexAdvice } from '../statement-advice.ts';
 import {
@@ -76,10 +77,11 @@ function found(
   share: number | null,
   evidence: Evidence[],
 ): Verdict {
-  const offers = reportOffers(the, misses);
-  const indexes = misses.filter(
-    ({ index }, i) => misses.findIndex((other) => other.index.table === index.table) === i,
-  );
+  const indexes = misses
+    .filter(({ index }, i) => misses.findIndex((other) => other.index.table === index.table) === i)
+    .slice(0, 2)
+    .map(({ index }) => widest(the, index));
+  const offers = [...indexes.flatMap(offerIndex), ...reportOffers(the, misses)];
   const more =
     misses.length > 1 ? ` (${count(misses.length - 1, 'other statement', 'other statements')} alike)` : '';
   return {
@@ -91,7 +93,7 @@ function found(
     against: misses.flatMap(doubtsOf).slice(0, MAX_LISTED),
     mitigations: proposalsOf(offers),
     advice: [
-      ...indexes.slice(0, 2).flatMap(({ index }) => indexAdvice(widest(the, index))),
+      ...indexes.flatMap(indexAdvice),
       ...withheldOf(offers),
       "Until it is there: alter role <role of the API> set statement_timeout = '5s'; for its new sessions.",
     ],

@@ -13,6 +13,8 @@ import {
 import type { Evidence } from '../diagnosis.ts';
 import { withQueue } from '../ledger.ts';
 import { type NeglectedTable, neglectedTables } from '../neglected-tables.ts';
+import { offerAnalyze, offerVacuum } from '../offers/offer-care.ts';
+import { type Offer, proposalsOf, withheldOf } from '../proposals.ts';
 import { analyzeAdvice, autovacuumAdvice, sqlName } from '../statement-advice.ts';
 import { factorOf, meanOf, shortText } from '../statements.ts';
 import { count, decimal, duration, percent } from '../words.ts';
@@ -75,6 +77,7 @@ function found(
 ): Verdict {
   const bloated = neglected.some(({ bloat }) => bloat);
   const holders = bloated ? oldHolders(health) : [];
+  const offers = careOffers(the, neglected, holders);
   const mean = meanOf(worst.load);
   const slow = mean
     ? `a statement on it takes ${duration(mean.meanMs)}`
@@ -86,11 +89,28 @@ function found(
     summary: `${reasonOf(worst)}, and ${slow} for it${share === null ? '' : `, ${percent(share)} of request time`}.`,
     evidence: [...evidence, ...holderEvidence(holders)],
     against: [],
-    mitigations: [],
+    mitigations: proposalsOf(offers),
     // Without an old transaction that keeps the dead rows, nobody else's trouble explains them.
     independent: holders.length === 0,
-    advice: [...holders.slice(0, 1).map(holderAdvice), ...tableAdvice(neglected)],
+    advice: [...holders.slice(0, 1).map(holderAdvice), ...tableAdvice(neglected), ...withheldOf(offers)],
   };
+}
+
+/** One offer a table: a vacuum analyses it as well. */
+function careOffers(
+  { facts }: Case,
+  neglected: readonly NeglectedTable[],
+  holders: TableHealthReport['holders'],
+): Offer[] {
+  const [holder] = holders;
+  const keptBy = holder ? `${HOLDERS[holder.kind]} ${holder.id}` : null;
+  const bloated = new Set(neglected.filter(({ bloat }) => bloat).map(({ relation }) => relation));
+  const tables = new Map(neglected.flatMap(({ relation, table }) => (table ? [[relation, table]] : [])));
+  return [...tables].slice(0, MAX_LISTED).flatMap(([relation, table]) => {
+    if (!bloated.has(relation)) return [offerAnalyze(table, facts)];
+    const vacuum = offerVacuum(table, facts, keptBy);
+    return 'proposal' in vacuum ? [vacuum] : [vacuum, offerAnalyze(table, facts)];
+  });
 }
 
 /** "The planner works with old statistics of accounts_activity (125000 of 500000 rows changed since)" */

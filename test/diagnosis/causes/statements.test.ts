@@ -29,7 +29,14 @@ describe('a missing index', () => {
   test('is found with the statement, the table, the share and the exact statement that mends it', () => {
     const said = verdictOn('missing-index', missing);
     expect(said).toMatchObject({
-      ...{ status: 'found', first: 'missing-index', confidence: 0.9, mitigations: [] },
+      ...{ status: 'found', first: 'missing-index', confidence: 0.9 },
+      mitigations: [
+        {
+          ...{ kind: 'create-index', risk: 'medium' },
+          title: 'Build an index on public.payments_payment (account_id)',
+          target: { oid: '16400', table: 'payments_payment', name: 'payments_pa_account_123abc_idx' },
+        },
+      ],
       summary: expect.stringMatching(
         /^An index is missing on payments_payment \(account_id\): a statement takes 800 ms, has 98 % /,
       ),
@@ -78,7 +85,10 @@ describe('a missing index', () => {
       ),
       explain: healthyExplainReport([lacking]),
     };
-    expect(verdictOn('missing-index', reports).advice.join()).toContain('No button for pid 7');
+    expect(verdictOn('missing-index', reports).mitigations.map(({ kind }) => kind)).toEqual([
+      'create-index',
+      'cancel-query',
+    ]);
     expect(verdictOn('long-running-query', reports)).toMatchObject({ consequenceOf: 'missing-index' });
   });
 
