@@ -179,3 +179,45 @@ test('entries from a time on, in their order', async () => {
   expect(seen.slice(-2)).toEqual([5, 6]);
   expect(seen.length).toBeLessThan(6);
 });
+
+test('the role that the bot runs as adds to the log and reads it, whatever it may do elsewhere', async () => {
+  const fresh = await createTestDatabase();
+  const owner = await openDatabase(fresh.adminUrl, () => undefined);
+  try {
+    // Roles are of the whole server, and other test files may make it at the same moment.
+    await owner.query(`
+      do $$ begin
+        create role latency_bot_run;
+      exception when duplicate_object or unique_violation then null;
+      end $$`);
+    await owner.query(
+      'alter default privileges in schema public grant select, insert, update, delete on tables to latency_bot_run',
+    );
+    await migrate(owner, () => undefined);
+    const rights = (table: string) =>
+      owner.query(
+        `select p, has_table_privilege('latency_bot_run', '${table}', p) as has
+         from unnest(array['select', 'insert', 'update', 'delete', 'truncate']) as p`,
+      );
+    const held = async (table: string) =>
+      (await rights(table)).rows.filter((row) => row.has).map((row) => row.p as string);
+    expect(await held('audit')).toEqual(['select', 'insert']);
+    expect(await held('incidents')).toEqual(['select', 'insert', 'update', 'delete']);
+
+    const running = await openDatabase(
+      `${fresh.adminUrl}?options=-c%20role%3Dlatency_bot_run`,
+      () => undefined,
+    );
+    try {
+      expect(await migrate(running, () => undefined)).toEqual([]);
+      await running.transaction((tx) => appendAudit(tx, { actor: 'U1', kind: 'x', subject: 'y', body: {} }));
+      expect(await verifyAudit(running)).toMatchObject({ head: { seq: 1 } });
+      await expect(running.query("update audit set actor = 'U2'")).rejects.toThrow(/permission denied/);
+    } finally {
+      await running.close();
+    }
+  } finally {
+    await owner.close();
+    await fresh.close();
+  }
+});

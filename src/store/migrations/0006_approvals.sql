@@ -24,11 +24,11 @@ create table interactions (
 );
 create index interactions_by_age on interactions (at);
 
--- Where an operator made the role, it may add to the audit log and read it, and nothing else.
+-- Where an operator runs the bot as this role, it may add to the audit log and read it, and nothing else.
 do $$
 begin
-  if exists (select from pg_roles where rolname = 'latency_bot_audit') then
-    revoke all on audit from latency_bot_audit;
-    grant select, insert on audit to latency_bot_audit;
+  if exists (select from pg_roles where rolname = 'latency_bot_run') then
+    revoke all on audit from latency_bot_run;
+    grant select, insert on audit to latency_bot_run;
   end if;
 end $$;
