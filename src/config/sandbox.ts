@@ -43,6 +43,7 @@ export function sandboxServices(debtflow: DebtflowAddresses): unknown {
         postgres: {
           url: debtflow.probeUrl,
           actionUrl: debtflow.actionUrl,
+          ownerRole: 'debtflow_migrate',
           applicationRoles: ['debtflow_api'],
           suspects: SUSPECTS,
         },
