@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { benchAlerts } from './alerts.ts';
 import { benchDiagnosis } from './diagnosis.ts';
 import { benchIncident } from './incident.ts';
 import { benchProbes } from './probes.ts';
@@ -19,6 +20,7 @@ const BENCHES: Record<string, () => Promise<unknown>> = {
   incident: () => benchIncident(rounds),
   probes: benchProbes,
   diagnosis: benchDiagnosis,
+  alerts: benchAlerts,
   runbook: () => benchRunbook(rounds),
 };
 

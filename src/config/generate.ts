@@ -34,7 +34,8 @@ export function configReference(schema: Property): string {
     'Generated from the schema by `npm run generate`. The file is `latency-bot.yml`; `latency-bot.example.yml` shows it with comments.',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the syntax that is explained.
     'Values may contain `${ENV}` or `${ENV:-fallback}`. These variables override the file: `SLACK_BOT_TOKEN`, `SLACK_APP_TOKEN`,',
-    '`SLACK_SIGNING_SECRET`, `SLACK_API_URL`, `DATABASE_URL`, `REDIS_URL`, `PORT`, `LOG_LEVEL`.',
+    '`SLACK_SIGNING_SECRET`, `SLACK_API_URL`, `DATABASE_URL`, `REDIS_URL`, `PORT`, `LOG_LEVEL`, `SENTRY_CLIENT_SECRET`, `ALERTMANAGER_TOKEN`,',
+    '`GRAFANA_SECRET`, `GRAFANA_TOKEN`, `ALERTS_TOKEN`; each is also read from the file that the same name with `_FILE` names.',
     '',
     '| setting | type | default | meaning |',
     '|---|---|---|---|',

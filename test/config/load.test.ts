@@ -168,6 +168,37 @@ describe('the environment', () => {
       log: { level: 'debug' },
     });
   });
+  test('the secrets of senders of alerts, also from files', () => {
+    const secretFile = join(dir, 'token');
+    writeFileSync(secretFile, 'from-the-file\n');
+    const { alerts } = parseConfig(
+      { ...minimal, alerts: { grafana: { token: 'from-the-yaml' }, generic: { token: 'from-the-yaml' } } },
+      {
+        SENTRY_CLIENT_SECRET: 'from-the-env',
+        ALERTMANAGER_TOKEN_FILE: secretFile,
+        GRAFANA_SECRET: 'from-the-env',
+        ALERTS_TOKEN_FILE: secretFile,
+        ALERTS_TOKEN: '',
+      },
+      'f',
+    );
+    expect(alerts).toMatchObject({
+      sentry: { clientSecret: 'from-the-env' },
+      alertmanager: { token: 'from-the-file' },
+      grafana: { secret: 'from-the-env', token: 'from-the-yaml' },
+      generic: { token: 'from-the-file' },
+    });
+    expect(problems(minimal, { SLACK_BOT_TOKEN_FILE: join(dir, 'none') })).toEqual([
+      'SLACK_BOT_TOKEN_FILE: the file cannot be read (ENOENT)',
+    ]);
+  });
+  test('a route to a service that there is not', () => {
+    const routes = [{ service: 'api' }, { service: 'toString' }];
+    expect(problems({ ...minimal, alerts: { routes, defaultService: 'other' } })).toEqual([
+      'alerts.routes[1].service: there is no service with this id',
+      'alerts.defaultService: there is no service with this id',
+    ]);
+  });
   test('an empty override does not count, a wrong one is an error', () => {
     expect(parseConfig({ ...minimal, log: { level: 'warn' } }, { LOG_LEVEL: '' }, 'f').log.level).toBe(
       'warn',
