@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { storeUrl } from '../rehearsal/product.ts';
 import { freePort } from '../src/embedded-postgres/embedded-postgres.ts';
 import { type Running, run, temporaryDirectory, untilPrinted } from '../test/e2e/helpers/processes.ts';
 import { slotOf, workspaceAt } from '../test/e2e/helpers/workspace.ts';
+import { type RunTrace, STATIONS, traceNewestRun } from './run-trace.ts';
 import { type Row, table } from './statistics.ts';
 
 const WINDOW_MS = 3_000;
@@ -44,12 +46,14 @@ interface Measured {
   answerMs: number;
   threadMs: number;
   diagnosisMs: number;
+  trace: RunTrace;
 }
 
 /** One incident from the command to the diagnosis; resolved at its end. */
-async function incident(workspace: Workspace): Promise<Measured> {
+async function incident(workspace: Workspace, stateDir: string): Promise<Measured> {
   const before = new Set((await workspace.channel()).map((message) => message.ts));
   const card = async () => (await workspace.channel()).find((message) => !before.has(message.ts));
+  const begunAt = Date.now();
   const begin = performance.now();
   await workspace.command('UONCALL');
   const answerMs = performance.now() - begin;
@@ -60,7 +64,8 @@ async function incident(workspace: Workspace): Promise<Measured> {
   const diagnosisMs = performance.now() - begin;
   const shown = (await workspace.channel()).find((message) => message.ts === ts);
   if (shown) await workspace.click('UONCALL', shown, 'resolve-incident');
-  return { answerMs, threadMs, diagnosisMs };
+  const trace = await traceNewestRun(await storeUrl(stateDir), begunAt);
+  return { answerMs, threadMs, diagnosisMs, trace };
 }
 
 async function memoryMb(pid: number): Promise<number> {
@@ -89,7 +94,7 @@ export async function benchIncident(rounds: number): Promise<unknown> {
     const incidents: Measured[] = [];
     for (let round = 0; round < rounds; round++) {
       posts.push(await timed(() => barePost(url)));
-      incidents.push(await incident(workspace));
+      incidents.push(await incident(workspace, directory.path));
       await new Promise((done) => setTimeout(done, PAUSE_MS));
     }
     const rows = rowsOf({ cold, warm, posts, incidents });
@@ -105,7 +110,7 @@ export async function benchIncident(rounds: number): Promise<unknown> {
 
 function rowsOf(seen: { cold: number; warm: number; posts: number[]; incidents: Measured[] }): Row[] {
   const { cold, warm, posts, incidents } = seen;
-  const of = (part: keyof Measured) => incidents.map((one) => one[part]);
+  const of = (part: 'answerMs' | 'threadMs' | 'diagnosisMs') => incidents.map((one) => one[part]);
   return [
     { name: 'npm start to ready, first time', samplesMs: [cold] },
     { name: 'npm start to ready, again', samplesMs: [warm], baseline: 'npm start to ready, first time' },
@@ -113,6 +118,10 @@ function rowsOf(seen: { cold: number; warm: number; posts: number[]; incidents: 
     { name: '/latency to its answer', samplesMs: of('answerMs'), baseline: 'a bare post' },
     { name: '/latency to the thread', samplesMs: of('threadMs'), baseline: 'a bare post' },
     { name: 'the sampling window', samplesMs: [WINDOW_MS] },
+    ...(Object.keys(STATIONS) as (keyof RunTrace)[]).map((station) => ({
+      name: STATIONS[station],
+      samplesMs: incidents.map(({ trace }) => trace[station]),
+    })),
     { name: '/latency to the full diagnosis', samplesMs: of('diagnosisMs'), baseline: 'the sampling window' },
   ];
 }

@@ -20,6 +20,8 @@ export interface Debtflow {
   actionUrl: string;
   /** PgBouncer's admin console for a role that may look; null without PgBouncer. */
   pgbouncerUrl: string | null;
+  /** The same for the role of approved acts. */
+  pgbouncerAdminUrl: string | null;
   /** Redis for a user that may look; null without Redis. */
   redisUrl: string | null;
   apiUrl: string;
@@ -54,6 +56,7 @@ export async function startDebtflow(options: DebtflowOptions): Promise<Debtflow>
       probeUrl: database.probeUrl,
       actionUrl: database.actionUrl,
       pgbouncerUrl: pgbouncer?.probeUrl ?? null,
+      pgbouncerAdminUrl: pgbouncer?.actionUrl ?? null,
       redisUrl: redis?.probeUrl ?? null,
       apiUrl: api.url,
       metricsUrl: api.metricsUrl,

@@ -30,6 +30,7 @@ await debtflow.register(control);
 const controlUrl = await control.listen({ host: '127.0.0.1', port: 0 });
 const { databaseUrl, probeUrl, actionUrl, pgbouncerUrl, redisUrl, apiUrl, metricsUrl, pidFile, logFile } =
   debtflow;
+const { pgbouncerAdminUrl } = debtflow;
 console.log(
   JSON.stringify(
     {
@@ -38,6 +39,7 @@ console.log(
       probeUrl,
       actionUrl,
       pgbouncerUrl,
+      pgbouncerAdminUrl,
       redisUrl,
       apiUrl,
       metricsUrl,

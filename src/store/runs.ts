@@ -41,7 +41,11 @@ const INSERT_IF_NONE = `
   values ($1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 millisecond')
   on conflict (service) where state = 'running' do nothing
   returning ${COLUMNS}`;
-const INSERT_REPORT = 'insert into reports (run_id, probe_id, step, position) values ($1, $2, $3, $4)';
+// All of them at once: somebody waits for the answer, and each round trip comes before the first probe.
+const INSERT_REPORTS = `
+  insert into reports (run_id, probe_id, step, position)
+  select $1, probe.id, probe.step, probe.nth - 1
+  from unnest($2::text[], $3::int[]) with ordinality as probe (id, step, nth)`;
 // A claim whose worker died is free again once the probe's own deadline has passed.
 const CLAIM_REPORT = `
   update reports
@@ -115,9 +119,7 @@ export async function insertRun(
   ]);
   const run = rows[0];
   if (!run) return null;
-  for (const [position, probe] of probes.entries()) {
-    await db.query(INSERT_REPORT, [run.id, probe.id, probe.step, position]);
-  }
+  await db.query(INSERT_REPORTS, [run.id, probes.map(({ id }) => id), probes.map(({ step }) => step)]);
   return run;
 }
 

@@ -8,6 +8,7 @@ import { hotRowContention } from './hot-row-contention.ts';
 import { idleInTransaction } from './idle-in-transaction.ts';
 import { innocentLongQuery } from './innocent-long-query.ts';
 import { ioPressure } from './io-pressure.ts';
+import { lockExhaustion } from './lock-exhaustion.ts';
 import { longReportQuery } from './long-report-query.ts';
 import { missingIndexActivities } from './missing-index-activities.ts';
 import { missingIndexPayments } from './missing-index-payments.ts';
@@ -28,6 +29,7 @@ const FAULTS = [
   hotRowContention,
   ddlLockQueue,
   celeryLocks,
+  lockExhaustion,
   longReportQuery,
   missingIndexPayments,
   missingIndexActivities,

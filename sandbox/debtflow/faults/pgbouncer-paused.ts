@@ -40,9 +40,9 @@ export function pgbouncerPaused(targets: FaultTargets): Fault {
       alsoAcceptable: [],
       evidence: ['pgbouncer'],
       notFirst: ['pool-starvation', 'gunicorn-starvation', 'connection-exhaustion', 'downstream-api-slow'],
-      mitigation: null,
+      mitigation: 'pgbouncer-resume',
       harmful: ['add-workers', 'cancel-query', 'terminate-backend', 'create-index'],
-      recovers: 'by-hand',
+      recovers: 'by-mitigation',
     },
     isOn: paused.isOn,
 

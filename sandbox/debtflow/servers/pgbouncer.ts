@@ -14,6 +14,8 @@ export interface PgBouncerServer {
   apiUrl: string;
   /** The admin console, as a role of stats_users: it may SHOW. */
   probeUrl: string;
+  /** The admin console, as the role of admin_users that approved acts have. */
+  actionUrl: string;
   /** The admin console, as a role that may PAUSE: for faults. */
   adminUrl: string;
   stop(): Promise<void>;
@@ -28,6 +30,7 @@ export async function startPgBouncer(stateDir: string, apiUrl: string): Promise<
   const dir = join(stateDir, 'pgbouncer');
   const port = await freePort();
   const probePassword = randomBytes(18).toString('hex');
+  const actionPassword = randomBytes(18).toString('hex');
   const adminPassword = randomBytes(18).toString('hex');
   const api = new URL(apiUrl);
   const database = api.pathname.slice(1);
@@ -39,7 +42,13 @@ export async function startPgBouncer(stateDir: string, apiUrl: string): Promise<
     program,
     dir,
     files: {
-      'users.txt': `"${api.username}" "${api.password}"\n"latency_probe" "${probePassword}"\n"debtflow_dba" "${adminPassword}"\n`,
+      'users.txt': [
+        `"${api.username}" "${api.password}"`,
+        `"latency_probe" "${probePassword}"`,
+        `"latency_fixer" "${actionPassword}"`,
+        `"debtflow_dba" "${adminPassword}"`,
+        '',
+      ].join('\n'),
       'pgbouncer.ini': settings(
         dir,
         port,
@@ -52,6 +61,7 @@ export async function startPgBouncer(stateDir: string, apiUrl: string): Promise<
   return {
     apiUrl: own(api.username, api.password, database),
     probeUrl,
+    actionUrl: own('latency_fixer', actionPassword, 'pgbouncer'),
     adminUrl: own('debtflow_dba', adminPassword, 'pgbouncer'),
     stop: server.stop,
   };
@@ -70,7 +80,7 @@ log_disconnections = 0
 auth_type = scram-sha-256
 auth_file = ${join(dir, 'users.txt')}
 stats_users = latency_probe
-admin_users = debtflow_dba
+admin_users = debtflow_dba, latency_fixer
 pool_mode = transaction
 default_pool_size = ${POOL_SIZE}
 max_client_conn = 200
