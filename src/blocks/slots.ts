@@ -7,6 +7,7 @@ import { LIMITS, type Rendered } from './kit.ts';
 import { mitigationMessage } from './mitigation.ts';
 import { recoveryMessage } from './recovery.ts';
 import { probeRunMessage } from './report-message.ts';
+import { reportSlots } from './report-slots.ts';
 import { clipMarkup } from './text.ts';
 import { resolvedMessage, threadNote } from './thread-notes.ts';
 import { timelineMessage } from './timeline.ts';
@@ -22,7 +23,7 @@ export interface Slot {
 }
 
 /** All messages that an incident should have in Slack now, the card first. */
-export function slotsOf(view: IncidentView, options: { charts: boolean }): Slot[] {
+export function slotsOf(view: IncidentView, options: { charts: boolean; files?: boolean }): Slot[] {
   const slots: { name: string; rendered: Rendered | null; channel?: string; once?: true }[] = [
     { name: 'card', rendered: cardMessage(view, options) },
     { name: 'timeline', rendered: timelineMessage(view) },
@@ -43,6 +44,7 @@ export function slotsOf(view: IncidentView, options: { charts: boolean }): Slot[
     { name: 'gameday', rendered: gamedayMessage(view) },
     ...view.timeline.flatMap((entry) => threadNote(view, entry)),
     { name: 'resolved', rendered: resolvedMessage(view) },
+    ...(options.files ? [] : reportSlots(view)),
   ];
   return slots.flatMap(({ name, rendered, ...where }) => {
     if (!rendered) return [];

@@ -22,7 +22,7 @@ import { boltLogger } from './bolt-logger.ts';
 import { onDecide, onLookAgain, onRequestMitigation, onResolve, onStop, onTakeLead } from './buttons.ts';
 import { onLatencyCommand } from './command.ts';
 import { deliveredOnce } from './delivered-once.ts';
-import { onHomeOpened } from './home.ts';
+import { createHome } from './home.ts';
 import { onIncidentButton, onIncidentMenu } from './incident-buttons.ts';
 import {
   onAssignDialog,
@@ -82,7 +82,7 @@ export function createSlackApp(options: SlackAppOptions, deps: IncidentDeps): Ap
       (text) => ({ response_action: 'update' as const, view: refusedDialog(text) }),
     ),
   );
-  app.event('app_home_opened', (args) => onHomeOpened(deps, args));
+  app.event('app_home_opened', createHome(deps));
   const isFirst = deliveredOnce();
   app.event('app_mention', async (args) => {
     if (isFirst(args.body.event_id)) await onMention(deps, looks, args);

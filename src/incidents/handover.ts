@@ -3,7 +3,6 @@ import { appendAudit } from '../store/audit.ts';
 import { type Incident, inIncident } from '../store/incidents.ts';
 import type { MitigationState } from '../store/mitigations.ts';
 import { addTimeline } from '../store/timeline.ts';
-import { openUndos, type UndoRow } from '../store/undos.ts';
 import type { IncidentDeps } from './deps.ts';
 import { refusalToAct } from './may-act.ts';
 import type { Refusal } from './policy.ts';
@@ -42,7 +41,7 @@ export async function handover(
   if (refusal) return refusal;
   const view = await loadIncidentView(deps, incidentId);
   if (!view) return { refused: 'not-found' };
-  const facts = factsOf(view, await openUndos(deps.db, incidentId));
+  const facts = factsOf(view);
   return inIncident(deps.db, incidentId, async (db, incident) => {
     await addTimeline(db, incidentId, 'handover', userId, { ...facts });
     await appendAudit(db, {
@@ -55,7 +54,7 @@ export async function handover(
   });
 }
 
-function factsOf(view: IncidentView, undos: UndoRow[]): HandoverFacts {
+function factsOf(view: IncidentView): HandoverFacts {
   const { incident, service } = view;
   const diagnosis = tellingDiagnosis(view.runs);
   const asked = view.mitigations.filter((row) => row.requestedAt !== null);
@@ -75,7 +74,7 @@ function factsOf(view: IncidentView, undos: UndoRow[]): HandoverFacts {
     couldNotLook: named('could-not-look'),
     tried: of(false),
     pending: of(true),
-    undos: undos.map(({ title, changed }) => `${title} (changed: ${changed})`),
+    undos: view.undos.map(({ title, changed }) => `${title} (changed: ${changed})`),
     notes: view.timeline
       .filter(({ kind }) => kind === 'note')
       .map(({ data }) => String(data.text ?? '').slice(0, MAX_NOTE)),

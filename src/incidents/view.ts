@@ -6,6 +6,7 @@ import { findIncident, type Incident } from '../store/incidents.ts';
 import { type ApprovalRow, approvalsOf, type MitigationRow, mitigationsOf } from '../store/mitigations.ts';
 import { onlyReportsOf, type ReportRow, type Run, reportsOf, runsOf } from '../store/runs.ts';
 import { listTimeline, type TimelineEntry } from '../store/timeline.ts';
+import { openUndos, type UndoRow } from '../store/undos.ts';
 import type { IncidentDeps } from './deps.ts';
 import { SeenLatency } from './judge-watch.ts';
 import { mitigationOf } from './kinds.ts';
@@ -41,6 +42,8 @@ export interface IncidentView {
   probeRuns: ProbeRunView[];
   mitigations: MitigationView[];
   timeline: TimelineEntry[];
+  /** What was changed and not yet taken back. */
+  undos: UndoRow[];
   /** What the newest look of the watch saw; null while nothing was watched. */
   watched: Watched | null;
   /** While it holds, nothing is carried out. */
@@ -56,10 +59,11 @@ export async function loadIncidentView(
   const incident = await findIncident(db, id);
   const service = incident && deps.services.get(incident.service);
   if (!incident || !service) return null;
-  const [runs, rows, timeline, freeze] = await Promise.all([
+  const [runs, rows, timeline, undos, freeze] = await Promise.all([
     runsOf(db, id),
     mitigationsOf(db, id),
     listTimeline(db, id),
+    openUndos(db, id),
     freezeState(db),
   ]);
   const newest = runs.findLast((run) => run.kind === 'triage');
@@ -67,7 +71,7 @@ export async function loadIncidentView(
   const probeRuns = await probeRunsOf(db, runs);
   const mitigations = await Promise.all(rows.map((row) => viewOf(db, row)));
   const watched = await watchedOf(db, runs);
-  return { incident, service, runs, reports, probeRuns, mitigations, timeline, watched, freeze };
+  return { incident, service, runs, reports, probeRuns, mitigations, timeline, undos, watched, freeze };
 }
 
 async function watchedOf(db: Db, runs: Run[]): Promise<Watched | null> {

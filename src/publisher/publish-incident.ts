@@ -8,6 +8,7 @@ import { type IncidentView, loadIncidentView } from '../incidents/view.ts';
 import type { Database } from '../store/database.ts';
 import { forgetMessage, type MessageRow, markPublished, messagesOf } from '../store/messages.ts';
 import type { Pace } from './pace.ts';
+import { publishReport } from './publish-report.ts';
 import { isWrongChannel, publishSlot } from './publish-slot.ts';
 
 /** A card is edited at most once a second, the timeline less often: its last word is what counts. */
@@ -26,6 +27,8 @@ export interface Shown {
   signal: AbortSignal;
   /** False once the workspace refused a chart or a table: text is shown from then on. */
   charts: boolean;
+  /** False once Slack said that the bot may not upload files. */
+  files: boolean;
   /** When each slot was sent last, in milliseconds. */
   lastSent: Map<string, number>;
 }
@@ -44,6 +47,7 @@ export async function publishIncident(state: Shown, incidentId: number): Promise
   let threadTs: string | null = known.get('card')?.ts ?? null;
   let waitMs = 0;
   let refused: WebAPIPlatformError | undefined;
+  const hadFiles = state.files;
   for (const slot of slotsOf(view, state)) {
     const due = dueIn(state, incidentId, slot);
     if (due > 0) {
@@ -66,6 +70,9 @@ export async function publishIncident(state: Shown, incidentId: number): Promise
     }
     if (state.signal.aborted) return 1;
   }
+  if (threadTs) await publishReport(state, view, known.get('report-file'), threadTs);
+  // What could not be uploaded is shown as text, at once.
+  if (hadFiles && !state.files) return 1;
   if (refused) throw refused;
   if (waitMs === 0) await markPublished(state.db, incidentId, view.incident.revision);
   return waitMs;

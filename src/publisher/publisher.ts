@@ -52,6 +52,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
     pace: createPace(),
     signal: stopping.signal,
     charts: true,
+    files: true,
     lastSent: new Map(),
     stopping,
     active: new Map(),

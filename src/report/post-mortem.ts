@@ -2,7 +2,6 @@ import { reportMarkdown } from '../blocks/report-markdown.ts';
 import { BotError } from '../errors.ts';
 import type { IncidentDeps } from '../incidents/deps.ts';
 import { loadIncidentView } from '../incidents/view.ts';
-import { openUndos } from '../store/undos.ts';
 
 /** The report of an incident as Markdown, as the store has it now. */
 export async function postMortem(
@@ -13,5 +12,5 @@ export async function postMortem(
   if (!view) {
     throw new BotError('not-found', `there is no incident INC-${incidentId} of a service that is configured`);
   }
-  return reportMarkdown({ view, undos: await openUndos(deps.db, incidentId) });
+  return reportMarkdown({ view, undos: view.undos });
 }

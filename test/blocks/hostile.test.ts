@@ -8,7 +8,7 @@ import { slotsOf } from '../../src/blocks/slots.ts';
 import { statusText } from '../../src/blocks/status.ts';
 import { HOSTILE, hostileText } from '../fixtures/hostile-text.ts';
 import { hostileMitigation, hostileView } from '../fixtures/hostile-view.ts';
-import { view } from '../fixtures/incident-view.ts';
+import { homeFacts, view } from '../fixtures/incident-view.ts';
 import { mrkdwnOf, stringsOf } from '../helpers/block-text.ts';
 
 /** The only things in angle brackets that a message of the bot may hold. */
@@ -52,7 +52,7 @@ test('nor a dialog or a home tab', () => {
       const views = [
         requestDialog(row),
         refusedDialog(refusalText({ refused: 'target-changed', reason: title })),
-        homeView([view().incident], { 'debtflow-api': title }),
+        homeView(homeFacts([view().incident], title)),
       ];
       for (const one of views) {
         expect(validateView(one)).toEqual({ ok: true });

@@ -5,7 +5,7 @@ import { refusedDialog, requestDialog } from '../../src/blocks/request-dialog.ts
 import { slotsOf } from '../../src/blocks/slots.ts';
 import { percent } from '../../src/blocks/text.ts';
 import { STAGES } from '../fixtures/incident-stages.ts';
-import { mitigation, view } from '../fixtures/incident-view.ts';
+import { homeFacts, mitigation, view } from '../fixtures/incident-view.ts';
 import { wordsOf } from '../helpers/block-text.ts';
 
 const stage = (name: string) => {
@@ -84,8 +84,8 @@ test('the dialogs and the home tab are views that Slack takes', () => {
   for (const one of [
     requestDialog(mitigation()),
     refusedDialog('Only full members of this workspace may do that.'),
-    homeView(incidents, { 'debtflow-api': 'DebtFlow API' }),
-    homeView([], {}),
+    homeView(homeFacts(incidents)),
+    homeView(homeFacts([])),
   ]) {
     expect(validateView(one)).toEqual({ ok: true });
   }

@@ -1,6 +1,7 @@
 import type { WebClient } from '@slack/web-api';
 import pino from 'pino';
 import { onTestFinished, vi } from 'vitest';
+import { readManifest } from '../../sandbox/slack/manifest.ts';
 import type { NamedService } from '../../src/config/schema.ts';
 import { type Publisher, startPublisher } from '../../src/publisher/publisher.ts';
 import type { Database } from '../../src/store/database.ts';
@@ -25,9 +26,10 @@ export interface Scene {
   settled(incident: Incident): Promise<void>;
 }
 
-/** A stand-in workspace, a store with two services, and whatever a test does with them. */
-export async function openScene(): Promise<Scene> {
-  const slack = await openTestSlack();
+/** A stand-in workspace with the scopes of the manifest and these, a store with two services, and what a test does. */
+export async function openScene(scopes: string[] = []): Promise<Scene> {
+  const granted = [...readManifest().scopes, ...scopes];
+  const slack = await openTestSlack({ manifest: { scopes: granted } });
   const store = await openTestStore();
   const stops: (() => Promise<void>)[] = [];
   onTestFinished(async () => {
