@@ -9,6 +9,7 @@ export interface DebtflowAddresses {
   metricsUrl: string;
   /** Null where DebtFlow runs without PgBouncer, or without Redis. */
   pgbouncerUrl: string | null;
+  pgbouncerAdminUrl: string | null;
   redisUrl: string | null;
   pidFile: string;
   logFile: string;
@@ -48,18 +49,25 @@ export function sandboxServices(debtflow: DebtflowAddresses): unknown {
           suspects: SUSPECTS,
         },
         metrics: { url: debtflow.metricsUrl },
-        ...(debtflow.pgbouncerUrl === null ? {} : { pgbouncer: { url: debtflow.pgbouncerUrl } }),
+        ...sandboxPgBouncer(debtflow),
         ...(debtflow.redisUrl === null ? {} : { redis: { url: debtflow.redisUrl } }),
         ...sandboxHost(debtflow),
       },
       approvals: { requesters: ['SONCALL', 'SAPPROVERS'], approvers: ['SAPPROVERS'] },
+      // It begins with eight, which is more than a laptop's cores would suggest.
+      mitigations: { maxWorkers: 12 },
     },
   };
 }
 
+function sandboxPgBouncer({ pgbouncerUrl, pgbouncerAdminUrl }: DebtflowAddresses): { pgbouncer?: unknown } {
+  if (pgbouncerUrl === null) return {};
+  return { pgbouncer: { url: pgbouncerUrl, ...(pgbouncerAdminUrl && { adminUrl: pgbouncerAdminUrl }) } };
+}
+
 /** This machine, where it can be looked at: Linux, and paths that the configuration takes. */
 function sandboxHost({ pidFile, logFile }: DebtflowAddresses): { host?: unknown } {
-  const host = { local: { pidFile, logFile }, runsPostgres: true };
+  const host = { local: { pidFile, logFile }, runsPostgres: true, actions: true };
   return process.platform === 'linux' && HostTarget.safeParse(host).success ? { host } : {};
 }
 
