@@ -68,6 +68,9 @@ const Report = z.object({
 });
 export type ExplainReport = z.infer<typeof Report>;
 
+/** What takes the most time is planned before the window ends: at its end every probe wants one of the two connections. */
+const PLANNED_AHEAD_MS = 500;
+
 interface Looking {
   postgres: PostgresTarget;
   means: ExplainMeans;
@@ -98,7 +101,8 @@ export const explain: Probe<ExplainReport> = {
   async run({ targets, service, windowMs, signal }) {
     const { postgres } = targets;
     if (!postgres) throw new BotError('not-configured', 'no PostgreSQL is configured');
-    const sampling = sampleStatements(postgres, windowMs, signal).catch((error: unknown) => ({ error }));
+    const sampledMs = Math.max(windowMs / 2, windowMs - PLANNED_AHEAD_MS);
+    const sampling = sampleStatements(postgres, sampledMs, signal).catch((error: unknown) => ({ error }));
     const [means] = await postgres.query<{ [K in keyof ExplainMeans]: ExplainMeans[K] }>({
       ...{ probe: 'explain', sql: MEANS, signal },
     });
