@@ -140,3 +140,77 @@ test('a value that the bot did not make names nothing', () => {
   }
   expect(parseShown('12:3')).toEqual({ id: 12, version: 3 });
 });
+
+test.each([
+  ['breaks', { error500: 1 }],
+  ['hangs', { delayMs: 10_000 }],
+  ['loses the answers', { swallowAnswer: ['users.info', 'usergroups.users.list'] }],
+])('while Slack %s nobody is approved, and the click is acknowledged in time', async (_what, failures) => {
+  const scene = await openHandlersScene();
+  await scene.connect();
+  const card = await withMitigation(scene, 'requested');
+  scene.slack.sandbox.failures.set(failures);
+  const answer = await scene.slack.click('UAPPROVER', card, 'approve-mitigation');
+  // The stand-in, like Slack, reports a click that was not acknowledged within 3 s.
+  expect(answer.ok).toBe(true);
+  expect(await stateOf(scene)).toBe('requested');
+  const { rows } = await scene.deps.db.query('select from approvals');
+  expect(rows).toEqual([]);
+  scene.slack.sandbox.failures.clear();
+  expect((await scene.slack.click('UAPPROVER', card, 'approve-mitigation')).ephemeral?.text).toMatch(
+    /^Approved\./,
+  );
+});
+
+test('one click delivered three times is answered three times and counted once', async () => {
+  const scene = await openHandlersScene();
+  await scene.connect();
+  await withMitigation(scene, 'requested');
+  await scene.deps.db.query('update mitigations set quorum = 2');
+  const told: string[] = [];
+  const args = {
+    action: { action_id: 'approve-mitigation', action_ts: '1795403520.000100', value: '1:1' },
+    body: { user: { id: 'UAPPROVER' }, channel: { id: 'CINCIDENTS' } },
+    ack: async () => undefined,
+    respond: async ({ text }: { text: string }) => void told.push(text),
+    client: scene.slack.client(),
+  } as unknown as ButtonArgs;
+  await Promise.all([1, 2, 3].map(() => onDecide(scene.deps, 'approve', args)));
+  expect(told).toEqual(Array(3).fill('Your approval is recorded; more are needed.'));
+  const { rows } = await scene.deps.db.query("select from audit where kind = 'mitigation.approve'");
+  expect(rows).toHaveLength(1);
+});
+
+test('a forged value finds nothing, and an old version of the card decides nothing', async () => {
+  const scene = await openHandlersScene();
+  await scene.connect();
+  await withMitigation(scene, 'requested');
+  const click = async (value: string) => {
+    const told: string[] = [];
+    const args = {
+      action: { action_id: 'approve-mitigation', action_ts: value, value },
+      body: { user: { id: 'UAPPROVER' }, channel: { id: 'CINCIDENTS' } },
+      ack: async () => undefined,
+      respond: async ({ text }: { text: string }) => void told.push(text),
+      client: scene.slack.client(),
+    } as unknown as ButtonArgs;
+    await onDecide(scene.deps, 'approve', args);
+    return told[0];
+  };
+  expect(await click('999:1')).toMatch(/does not exist any more/);
+  expect(await click("1:1' or true")).toMatch(/does not exist any more/);
+  expect(await click('1:0')).toMatch(/^Too late: it is already waiting for approval/);
+  expect(await stateOf(scene)).toBe('requested');
+});
+
+test('what runs is stopped by an approver, not by an observer', async () => {
+  const scene = await openHandlersScene();
+  await scene.connect();
+  const card = await withMitigation(scene, 'executing');
+  const stop = async (who: 'UOBSERVER' | 'UAPPROVER') =>
+    (await scene.slack.click(who, card, 'stop-mitigation')).ephemeral?.text;
+  expect(await stop('UOBSERVER')).toMatch(/may not/);
+  expect(await stop('UAPPROVER')).toMatch(/^It is being stopped/);
+  const { rows } = await scene.deps.db.query('select stop_asked_by as by from mitigations');
+  expect(rows).toEqual([{ by: 'UAPPROVER' }]);
+});
