@@ -16,7 +16,7 @@ import { startKeepingBaselines } from './incidents/keep-baselines.ts';
 import { recordConfiguration } from './incidents/record-configuration.ts';
 import { assertPortFree, listen } from './listen.ts';
 import { openStore } from './open-store.ts';
-import { startPublisher } from './publisher/publisher.ts';
+import { type Publisher, startPublisher } from './publisher/publisher.ts';
 import { createSlackClient, PEOPLE_TIMEOUT_MS } from './publisher/slack-client.ts';
 import { postgresBackend, redisBackend } from './queue/backend.ts';
 import { openProducer, startWorkers } from './queue/queue.ts';
@@ -114,10 +114,12 @@ async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promis
     ? await redisBackend(options.config.queue.redisUrl)
     : await postgresBackend(storeUrl);
   const bell = openProducer(backend, log);
+  const posting: { publisher: Publisher | null } = { publisher: null };
   registerHealth(server, [
     { name: 'store', required: true, look: async () => void (await db.query('select 1')) },
     { name: 'queue', required: true, look: () => bell.ping() },
     { name: 'slack', required: false, look: async () => assertConnected(httpSlack.connection) },
+    { name: 'slack-posting', required: false, look: async () => assertPosting(posting.publisher) },
   ]);
   const named = new Map(Object.entries(services).map(([id, service]) => [id, { ...service, id }]));
   await recordConfiguration(db, named);
@@ -126,6 +128,7 @@ async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promis
     ...{ db, services: named, metrics, log },
     config: config.alerts,
     slackConnected: () => httpSlack.connection?.connected() ?? false,
+    queued: () => bell.waiting(),
   });
   progress('http', `port ${options.config.http.port}`);
   const url = await listen(server, options.config.http);
@@ -154,6 +157,7 @@ async function start(options: AppOptions, stops: Stop[], beside: Stop[]): Promis
   const alertDrain = alerts.start(deps);
   stops.push(() => alertDrain.stop());
   const publisher = startPublisher({ db, services: named, slack, log });
+  posting.publisher = publisher;
   stops.push(() => publisher.stop());
   if (gameday) {
     const referee = startReferee(deps, gameday);
@@ -236,4 +240,9 @@ function mountSlackEvents(server: FastifyInstance, slack: { connection: SlackCon
 
 function assertConnected(connection: SlackConnection | null): void {
   if (!connection?.connected()) throw new Error('not connected');
+}
+
+function assertPosting(publisher: Publisher | null): void {
+  const trouble = publisher?.trouble();
+  if (trouble) throw new Error(trouble);
 }

@@ -123,7 +123,10 @@ export async function performProbe(
   const probe = ALL_PROBES.find((candidate) => candidate.id === probeId);
   if (!run || !service || !probe) return;
   const deadlineMs = service.window + GRACE_MS;
-  if (!(await claimReport(deps.db, runId, probeId, deadlineMs + 1_000))) return;
+  if (!(await claimReport(deps.db, runId, probeId, deadlineMs + 1_000))) {
+    deps.metrics?.claimConflicts.inc({ what: 'probe' });
+    return;
+  }
   await touchIncident(deps.db, run.incidentId);
   const context = {
     service,

@@ -51,6 +51,7 @@ async function each<T extends number | { id: number }>(
   for (const item of items) {
     try {
       await work(item);
+      deps.metrics?.sweepRepairs.inc({ what });
     } catch (err) {
       deps.log.error({ err, what, id: typeof item === 'number' ? item : item.id }, 'sweeping');
     }

@@ -20,6 +20,8 @@ const REMOVE = { removeOnComplete: true, removeOnFail: true, attempts: 1 };
 export interface Producer extends Bell {
   /** One round trip to the queue's server. */
   ping(): Promise<void>;
+  /** Jobs that wait, by queue. */
+  waiting(): Promise<Record<string, number>>;
   close(): Promise<void>;
 }
 
@@ -34,6 +36,7 @@ export function openProducer(backend: QueueBackend, log: Logger): Producer {
   };
   const flows = renewed(() => listening(backend.flows()), log);
   const runs = renewed(() => listening(backend.queue('runs')), log);
+  const probes = renewed(() => listening(backend.queue('probes')), log);
   const actions = renewed(() => listening(backend.queue('actions')), log);
   return {
     async run(runId, ring, probeIds) {
@@ -47,8 +50,15 @@ export function openProducer(backend: QueueBackend, log: Logger): Producer {
     async ping() {
       await runs.use(RING_DEADLINE_MS, (queue) => queue.getJobCounts('waiting'));
     },
+    async waiting() {
+      const count = async (queue: typeof runs) =>
+        (await queue.use(RING_DEADLINE_MS, (one) => one.getJobCounts('waiting'))).waiting ?? 0;
+      return { runs: await count(runs), probes: await count(probes), actions: await count(actions) };
+    },
     async close() {
-      await Promise.all([flows, runs, actions].map((object) => object.close(PRODUCER_CLOSE_DEADLINE_MS)));
+      await Promise.all(
+        [flows, runs, probes, actions].map((object) => object.close(PRODUCER_CLOSE_DEADLINE_MS)),
+      );
     },
   };
 }

@@ -80,8 +80,7 @@ const PRUNE_DELIVERIES = `
   delete from alert_deliveries
   where received_at < clock_timestamp() - interval '7 days'
   or (kept is null and received_at < clock_timestamp() - interval '1 day')`;
-const PRUNE_UNROUTED = `
-  delete from alert_inbox where service is null and received_at < clock_timestamp() - interval '7 days'`;
+const PRUNE_INBOX = "delete from alert_inbox where received_at < clock_timestamp() - interval '7 days'";
 
 /** Stores deliveries in one statement; returns the body hashes, by source, that were not there yet. */
 export async function storeDeliveries(db: Db, deliveries: readonly Delivery[]): Promise<Set<string>> {
@@ -129,5 +128,5 @@ export async function takeAlerts(db: Db, service: string, limit: number): Promis
 /** Forgets what no longer tells a repetition from news, and after a week what nobody could use. */
 export async function pruneAlertInbox(db: Db): Promise<void> {
   await db.query(PRUNE_DELIVERIES);
-  await db.query(PRUNE_UNROUTED);
+  await db.query(PRUNE_INBOX);
 }

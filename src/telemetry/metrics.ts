@@ -35,6 +35,9 @@ export function createMetrics() {
     incidentsOpen: gauge('incidents_open', 'Incidents that are not resolved.', ['state']),
     unpublished: gauge('incidents_unpublished', 'Incidents whose newest state Slack does not show yet.'),
     slackConnected: gauge('slack_connected', '1 while Slack is connected.'),
+    queueJobs: gauge('queue_jobs', 'Jobs that wait in the queue.', ['queue']),
+    sweepRepairs: counter('sweep_repairs_total', 'What the sweep found waiting and moved on.', ['what']),
+    claimConflicts: counter('claim_conflicts_total', 'Work that somebody else had claimed.', ['what']),
     oldestRunSeconds: gauge('oldest_run_seconds', 'Age of the oldest run that is not finished.'),
     probeSeconds: new Histogram({
       name: `${PREFIX}probe_seconds`,

@@ -17,6 +17,8 @@ export interface AlertsEdgeOptions {
   log: Logger;
   /** Whether people can be told. */
   slackConnected(): boolean;
+  /** Jobs that wait, by queue. */
+  queued(): Promise<Record<string, number>>;
 }
 
 export interface AlertsEdge {
@@ -35,7 +37,7 @@ export function mountAlerts(app: FastifyInstance, options: AlertsEdgeOptions): A
     onStored: (service) => drain?.wake(service),
     waiting: () => waiting,
   });
-  registerMetrics(app, metrics, () => readGauges(db, metrics, options.slackConnected()), log);
+  registerMetrics(app, metrics, () => readGauges(options), log);
   return {
     start(deps) {
       drain = startAlertDrain(deps, {
@@ -54,8 +56,8 @@ export function mountAlerts(app: FastifyInstance, options: AlertsEdgeOptions): A
   };
 }
 
-async function readGauges(db: Database, metrics: Metrics, slackConnected: boolean): Promise<void> {
-  metrics.slackConnected.set(slackConnected ? 1 : 0);
+async function readGauges({ db, metrics, slackConnected, queued }: AlertsEdgeOptions): Promise<void> {
+  metrics.slackConnected.set(slackConnected() ? 1 : 0);
   const gauges = await storeGauges(db);
   metrics.incidentsOpen.reset();
   for (const state of ['investigating', 'monitoring']) metrics.incidentsOpen.set({ state }, 0);
@@ -64,4 +66,5 @@ async function readGauges(db: Database, metrics: Metrics, slackConnected: boolea
   metrics.oldestRunSeconds.set(gauges.oldestRunSeconds);
   metrics.alertsWaiting.set(gauges.alertsWaiting);
   metrics.alertsOldestWaitingSeconds.set(gauges.oldestAlertSeconds);
+  for (const [queue, n] of Object.entries(await queued())) metrics.queueJobs.set({ queue }, n);
 }

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { applyWaiting } from '../../src/incidents/alerts-drain.ts';
+import { applyWaiting, startAlertDrain } from '../../src/incidents/alerts-drain.ts';
+import { sweepLife } from '../../src/incidents/life.ts';
 import { openIncident } from '../../src/incidents/open-incident.ts';
 import { type IncomingAlert, storeDeliveries } from '../../src/store/alert-inbox.ts';
-import { alertsOf } from '../../src/store/alerts.ts';
+import { alertsOf, reportedIssuesOf } from '../../src/store/alerts.ts';
 import { firstBrokenLink } from '../../src/store/audit.ts';
-import { changeIncidentState, type Incident } from '../../src/store/incidents.ts';
+import { changeIncidentState, type Incident, storeSeverity } from '../../src/store/incidents.ts';
 import { alertAt } from './alerts-samples.ts';
 import { timelineOf } from './offers.ts';
 import { createWorld, triggerOf, type World } from './world.ts';
@@ -194,6 +195,62 @@ describe('the severity', () => {
     await apply(alert);
     expect((await only()).severity).toBe(severity);
   });
+});
+
+test('an alert during a run gets a fresh look once that has ended', async () => {
+  await apply(alertAt('firing', 0));
+  const { id } = await only();
+  await apply(alertAt('resolved', 0, 5));
+  await apply(alertAt('firing', 6));
+  expect([(await only()).state, await runs()]).toEqual(['investigating', 1]);
+  await sweepLife(world.deps);
+  expect(await runs()).toBe(1);
+  await endRuns();
+  await sweepLife(world.deps);
+  expect(await runs()).toBe(2);
+  await endRuns();
+  await sweepLife(world.deps);
+  expect(await runs()).toBe(2);
+  expect(await timelineOf(world, id)).toEqual([
+    ...['opened', 'run-started', 'alerts-resolved', 'alert-again', 'run-started'],
+  ]);
+});
+
+test('what a process stored that is gone is applied by the next', async () => {
+  await stored(alertAt('firing', 0));
+  const drain = startAlertDrain(world.deps, { coolDownMs });
+  try {
+    await expect.poll(incidents, { timeout: 20_000 }).toMatchObject([{ alertCount: 1 }]);
+  } finally {
+    await drain.stop();
+  }
+});
+
+test('what Sentry recognised is known to the diagnosis, once', async () => {
+  const nPlusOne = { issueKind: 'n-plus-one' as const, transaction: '/payments/', source: 'sentry' as const };
+  await apply(
+    { ...alertAt('firing', 0, 0, 'a'), ...nPlusOne },
+    { ...alertAt('firing', 0, 0, 'b'), ...nPlusOne },
+    alertAt('firing', 0, 0, 'c'),
+  );
+  expect(await reportedIssuesOf(world.db, (await only()).id)).toEqual([
+    { source: 'sentry', kind: 'n-plus-one', transaction: '/payments/' },
+  ]);
+});
+
+test('a person who lowered the severity is only overruled by something worse', async () => {
+  const slow = (value: number, at: number) => ({
+    ...alertAt('firing', at),
+    metric: { value, unit: 'ms' as const, threshold: null },
+  });
+  await apply(slow(20_000, 0));
+  const { id } = await only();
+  expect((await only()).severity).toBe('P1');
+  await storeSeverity(world.db, id, 'P2', 'nobody notices', { p95Ms: 20_000, errorRate: null });
+  await apply(slow(20_500, 1));
+  expect((await only()).severity).toBe('P2');
+  await apply(slow(40_000, 2));
+  expect((await only()).severity).toBe('P1');
 });
 
 test('when the audit log cannot be written the alerts wait', async () => {

@@ -370,6 +370,8 @@ test('/metrics says what came and what was refused', async () => {
     'latency_bot_webhook_refusals_total{source="sentry",reason="wrong-proof"} 1',
     'latency_bot_alerts_waiting 0',
     'latency_bot_slack_connected 1',
+    'latency_bot_queue_jobs{queue="runs"} 3',
+    'latency_bot_incidents_open{state="monitoring"} 0',
   ]) {
     expect(text.split('\n')).toContain(line);
   }

@@ -47,7 +47,15 @@ export async function openEdge(world: World, alerts: Record<string, unknown> = A
   const config: AlertsConfig = Alerts.parse(alerts);
   const metrics = createMetrics();
   const { db, services, log } = world.deps;
-  const edge = mountAlerts(app, { db, config, services, metrics, log, slackConnected: () => true });
+  const edge = mountAlerts(app, {
+    db,
+    config,
+    services,
+    metrics,
+    log,
+    slackConnected: () => true,
+    queued: async () => ({ runs: 3 }),
+  });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   const drain = edge.start(world.deps);
   return {
