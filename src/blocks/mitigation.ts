@@ -49,7 +49,9 @@ export function mitigationState(row: Pick<MitigationView, 'state'>): string {
 /** The approval card of one mitigation, edited in place from request to outcome. Null while it was never asked for. */
 export function mitigationMessage(view: IncidentView, row: MitigationView): Rendered | null {
   if (row.requestedAt === null && row.state !== 'target-changed') return null;
-  const open = row.state === 'requested' && view.incident.state !== 'resolved';
+  // What was changed can be taken back after its incident, too.
+  const isOver = view.incident.state === 'resolved' && row.undoes === null;
+  const open = row.state === 'requested' && !isOver;
   const body: MessageBlock[] = [
     rich(span(`${stateWords(row)}: `, { bold: true }), span(clip(row.title, 300))),
     rich(span('Target: ', { bold: true }), span(clip(row.description, 600))),
@@ -74,6 +76,8 @@ export function mitigationMessage(view: IncidentView, row: MitigationView): Rend
 
 /** That nobody approved it is said first, and stays. */
 function stateWords(row: MitigationView): string {
+  // Taking a change back is not judged by the latency.
+  if (row.undoes !== null && row.state === 'succeeded') return 'Done, taken back';
   return row.breakGlass ? `${STATES[row.state]} (break-glass)` : STATES[row.state];
 }
 

@@ -82,8 +82,13 @@ export function timelineLine(entry: TimelineEntry): string {
     'alerts-resolved': 'All alerts are resolved; the latency is watched from here on',
     'slow-again': `Slow again.${p95} Back to investigating`,
     handover: `${actor} wrote a handover; it is in the thread`,
+    moved: `Shown here because <#${text('from')}> cannot be posted to (${text('reason')})`,
     reminded: `People were reminded: ${{ 'no-lead': 'nobody leads', 'open-undo': 'something is still changed', 'no-report': 'nobody has opened the report' }[String(data.of)] ?? text('of')}`,
     'report-asked': `${actor} asked for the report; it is in the thread`,
+    'stop-asked': `${actor} asked to stop: ${text('title')}`,
+    'undo-offered': `${actor} wants to take a change back: ${text('title')}`,
+    'time-box-over': `The time it was approved for is over: ${text('title')}`,
+    undone: `Taken back: ${text('title')}`,
     'gameday-over': `Game day over. It was: ${text('title')}`,
   };
   return (Object.hasOwn(lines, entry.kind) ? lines[entry.kind] : undefined) ?? escapeText(entry.kind);

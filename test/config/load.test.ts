@@ -53,6 +53,11 @@ describe('every kind of error says where, what was found and what is expected', 
       'services.api.chanel: unknown setting; remove it or check its spelling',
     ],
     [
+      'a name of an earlier version',
+      inService({ mitigations: { maxKillsPerIncident: 3 } }),
+      'services.api.mitigations.maxKillsPerIncident: unknown setting; it is called limits.sessions now',
+    ],
+    [
       'text instead of settings',
       { services: 'api' },
       'services: found "api", expected settings (name: value)',

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Diagnosis } from '../../src/diagnosis/diagnosis.ts';
 import { judgeRecovery, RECOVERY_CHECKS } from '../../src/incidents/judge-recovery.ts';
 import { checkRecovery } from '../../src/incidents/recovery.ts';
-import { startRun } from '../../src/incidents/run.ts';
+import { closeRun, startRun } from '../../src/incidents/run.ts';
 import { findIncident } from '../../src/store/incidents.ts';
-import type { MitigationRow } from '../../src/store/mitigations.ts';
+import { type MitigationRow, mitigationsOf } from '../../src/store/mitigations.ts';
 import { type Run, runsOf } from '../../src/store/runs.ts';
 import { audited, now, offered, timelineOf } from './offers.ts';
 import { ASKER, createWorld, type World } from './world.ts';
@@ -204,4 +204,20 @@ test('a recovery does not reopen an incident that is over', async () => {
   await world.db.query("update incidents set state = 'resolved' where id = $1", [row.incidentId]);
   await judge(row, seen(100, 'ruled-out'));
   expect((await findIncident(world.db, row.incidentId))?.state).toBe('resolved');
+});
+
+test('what did not help leads back to a look at what else is slow, and to nothing more', async () => {
+  const row = await succeeded(RECOVERY_CHECKS);
+  await checkRecovery(world.deps, row.id);
+  const [run] = await recoveriesOf(row);
+  if (!run) throw new Error('no run');
+  await world.db.query("update runs set deadline_at = clock_timestamp() - interval '1 s' where id = $1", [
+    run.id,
+  ]);
+  await Promise.all([closeRun(world.deps, run.id), closeRun(world.deps, run.id)]);
+  expect((await now(world, row)).state).toBe('not-recovered');
+  const runs = await runsOf(world.db, row.incidentId);
+  expect(runs.filter(({ kind, state }) => kind === 'triage' && state === 'running')).toHaveLength(1);
+  const all = await mitigationsOf(world.db, row.incidentId);
+  expect(all.filter(({ claim }) => claim !== null)).toEqual([]);
 });
