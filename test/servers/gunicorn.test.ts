@@ -95,14 +95,14 @@ test('a worker that computes is on the CPU, and the host names it', async () => 
 test('another worker by TTIN is counted', async () => {
   const server = await start();
   server.signal('SIGTTIN');
-  await vi.waitFor(async () => expect((await lookAtWorkers(server, 100)).workerCount).toBe(3));
+  await vi.waitFor(async () => expect((await lookAtWorkers(server, 100)).workerCount).toBe(3), 15_000);
   expect((await lookAtWorkers(server)).startedInWindow).toBe(0);
 });
 
 test('threads take many connections, so nobody claims to know who is busy', async () => {
   const server = await start({ workers: 1, args: ['--threads', '4'] });
-  pile(server, '/slow?s=4', 3);
-  await vi.waitFor(async () => expect((await lookAtWorkers(server, 100)).accepted?.max).toBe(3));
+  pile(server, '/slow?s=25', 3);
+  await vi.waitFor(async () => expect((await lookAtWorkers(server, 100)).accepted?.max).toBe(3), 15_000);
   const report = await lookAtWorkers(server);
   expect(report).toMatchObject({ concurrency: 'many', threads: 4, busy: null, doing: { unknown: 1 } });
   expect(report.notSeen).toContainEqual(expect.objectContaining({ what: 'busy workers' }));

@@ -74,6 +74,7 @@ test('what may be seen is examined, and every gap has its remedy', async () => {
     { id: 'host:reachable', met: true },
     { id: 'host:pressure' },
     { id: 'host:gunicorn', met: false, remedy: expect.stringContaining('--pid') },
+    { id: 'host:act', met: null },
     { id: 'host:log', met: false, remedy: expect.any(String) },
   ]);
 });
