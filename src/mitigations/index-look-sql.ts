@@ -69,7 +69,8 @@ export const BUILDS_NOW = `
 
 // $1 oid of the table, $2 age in milliseconds. Whom CREATE INDEX CONCURRENTLY waits for (PostgreSQL manual, "Building
 // Indexes Concurrently"): at first whoever has a lock on the table that conflicts with SHARE, prepared transactions
-// too; at the end every snapshot of this database, but for those of VACUUM.
+// too; at the end every snapshot of this database, but for those of VACUUM. A prepared transaction is found by the lock
+// on its own id: its virtual one is -1/xid or that of its former session, by the version.
 export const OLDER_TRANSACTIONS = `
   with writers as (
     select pid, virtualtransaction
@@ -90,7 +91,11 @@ export const OLDER_TRANSACTIONS = `
     select null, p.gid, 'prepared', p.prepared
     from pg_prepared_xacts p
     where p.database = current_database()
-    and '-1/' || p.transaction::text in (select w.virtualtransaction from writers w)
+    and exists (
+      select 1 from pg_locks own join writers w on w.virtualtransaction = own.virtualtransaction
+      where w.pid is null and own.pid is null
+      and own.locktype = 'transactionid' and own.transactionid = p.transaction and own.mode = 'ExclusiveLock'
+    )
   )
   select pid, name, state, (extract(epoch from clock_timestamp() - since) * 1000)::float8 as "ageMs"
   from waited

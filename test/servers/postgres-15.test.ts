@@ -53,3 +53,21 @@ describe('cancel-query', async () => {
 describe('terminate-backend', async () => {
   await import('../mitigations/terminate-backend.test.ts');
 });
+describe('create-index', async () => {
+  await import('../mitigations/create-index.test.ts');
+});
+describe('drop-index', async () => {
+  await import('../mitigations/drop-index.test.ts');
+});
+describe('analyze', async () => {
+  await import('../mitigations/analyze.test.ts');
+});
+describe('vacuum-analyze', async () => {
+  await import('../mitigations/vacuum-analyze.test.ts');
+});
+describe('brake-role', async () => {
+  await import('../mitigations/brake-role.test.ts');
+});
+describe('release-role', async () => {
+  await import('../mitigations/release-role.test.ts');
+});
