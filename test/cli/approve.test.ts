@@ -1,12 +1,18 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decideAtTerminal } from '../../src/cli/approve.ts';
+import { freezeState } from '../../src/incidents/freeze.ts';
 import { executeMitigation } from '../../src/incidents/mitigate.ts';
 import { sweep } from '../../src/incidents/sweep.ts';
 import { approvalsOf, type MitigationRow } from '../../src/store/mitigations.ts';
 import { audited, lives, now, offered, request } from '../incidents/offers.ts';
 import { APPROVER, APPROVERS, ASKER, createWorld, type World } from '../incidents/world.ts';
 
+const BIN = join(import.meta.dirname, '..', '..', 'bin', 'latency-bot.mjs');
 const SECRET = 'correct horse battery staple';
 const OTHER = 'another secret of enough length';
 const digest = (secret: string) => createHash('sha256').update(secret).digest('hex');
@@ -135,3 +141,40 @@ test('who is taken out of the configuration before it starts does not count any 
   expect(await now(world, row)).toMatchObject({ state: 'failed', claim: null });
   expect(await lives(world, session)).toBe(true);
 });
+
+test('the command itself: lists, asks for a yes, decides, and says by its exit code whether it did', async () => {
+  const { row } = await requested();
+  const dir = await mkdtemp(join(tmpdir(), 'latency-bot-approve-'));
+  const file = join(dir, 'latency-bot.yml');
+  const service = {
+    ...{ title: 'API', channel: 'C1', targets: {} },
+    approvals: { approvers: [APPROVER], terminal: { [APPROVER]: digest(SECRET) } },
+  };
+  await writeFile(file, JSON.stringify({ services: { [row.service]: service } }));
+  const run = (args: string[], input = '') =>
+    new Promise<{ code: number; stdout: string }>((done) => {
+      const env = { ...process.env, DATABASE_URL: world.store.appUrl, LATENCY_BOT_APPROVER_SECRET: SECRET };
+      const child = execFile(process.execPath, [BIN, ...args, '--config', file], { env }, (error, stdout) =>
+        done({ code: Number(error?.code ?? 0), stdout }),
+      );
+      child.stdin?.end(input);
+    });
+  try {
+    expect((await run(['approvals'])).stdout).toContain(`${row.id}  INC-${row.incidentId}  ${row.service}`);
+    expect(await run(['approve', String(row.id)], 'no\n')).toMatchObject({
+      code: 4,
+      stdout: expect.stringContaining('not confirmed'),
+    });
+    const approved = await run(['approve', String(row.id), '--as', APPROVER], 'yes\n');
+    expect(approved).toMatchObject({ code: 0, stdout: expect.stringContaining('approved; the running bot') });
+    expect(await run(['approve', String(row.id)], 'yes\n')).toMatchObject({ code: 4 });
+    expect((await run(['freeze', 'failover', 'under', 'way'])).code).toBe(0);
+    expect(await freezeState(world.db)).toMatchObject({ by: APPROVER, reason: 'failover under way' });
+    expect((await run(['unfreeze'])).code).toBe(0);
+    expect((await run(['unfreeze'])).code).toBe(4);
+    expect((await run(['approve', '999999'], 'yes\n')).code).toBe(1);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+  expect((await now(world, row)).state).toBe('approved');
+}, 240_000);
