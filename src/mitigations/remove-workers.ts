@@ -10,13 +10,14 @@ import {
   reallyRemoved,
   WorkersLeft,
   WorkersTarget,
+  workerCount,
 } from './workers.ts';
 
 async function look(target: WorkersTarget, context: MitigationContext): Promise<Look<WorkersLeft>> {
   const { workers, by } = target;
   const { minWorkers: floor } = context.service.mitigations;
   if (workers - by < floor) {
-    const reason = `${workers - by} workers would be fewer than the ${floor} that always stay (mitigations.minWorkers)`;
+    const reason = `${workerCount(workers - by)} would be fewer than the ${floor} that always stay (mitigations.minWorkers)`;
     return { state: 'changed', reason };
   }
   const now = await lookAtMaster(target, context);

@@ -51,7 +51,7 @@ test('fewer than the floor is refused before anything is looked at', async () =>
   const target = await workersTarget(service, targets, 3);
   expect(await removeWorkers.execute(target, workersContext(service, targets))).toEqual({
     effect: 'target-changed',
-    reason: '1 workers would be fewer than the 2 that always stay (mitigations.minWorkers)',
+    reason: '1 worker would be fewer than the 2 that always stay (mitigations.minWorkers)',
   });
   expect(await master.signals()).toEqual([]);
 }, 40_000);
