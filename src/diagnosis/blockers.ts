@@ -1,8 +1,8 @@
 import type { LockNode, LockRoot, LockTreeReport } from '../probes/lock-tree.ts';
-import type { Case, Verdict } from './cause-rule.ts';
+import { type Case, shareOf, type Verdict } from './cause-rule.ts';
 import type { Evidence } from './diagnosis.ts';
 import type { Facts } from './facts.ts';
-import { inFlightAt, lockWaitByRoot } from './ledger.ts';
+import { inFlightAt, lockWaitByRoot, withQueue } from './ledger.ts';
 import { count, decimal, duration, sessionName } from './words.ts';
 
 /** A session that requests wait for. */
@@ -11,6 +11,8 @@ export interface Blocker {
   session: LockNode;
   /** Sessions of the application that wait under it, and not for a schema change that itself waits. */
   victims: LockNode[];
+  /** So many wait under it, whoever they are, that the server has no connection left for requests. */
+  fillsServer: boolean;
 }
 
 /**
@@ -26,14 +28,29 @@ export function blockersOf({ facts, ledger }: Case, classes: readonly LockRoot['
     .filter((root) => classes.includes(root.class))
     .flatMap((root) => {
       const session = tree.nodes.find(({ pid }) => pid === root.pid);
-      const victims = victimsOf(facts, tree, root.pid);
+      const fillsServer = takesTheSlots(facts, root);
+      const victims = fillsServer
+        ? tree.nodes.filter(({ pid }) => root.waiters.includes(pid))
+        : victimsOf(facts, tree, root.pid);
       const longEnough = victims.some((node) => (node.waitMs ?? 0) >= lockWaitMs);
       const heldMs = Math.max(session?.stateAgeMs ?? 0, session?.xactAgeMs ?? 0);
       const allTheTime = heldMs >= lockWaitMs && (byRoot.get(root.pid) ?? 0) >= 1;
-      return session && victims.length > 0 && (longEnough || allTheTime) ? [{ root, session, victims }] : [];
+      return session && victims.length > 0 && (longEnough || allTheTime)
+        ? [{ root, session, victims, fillsServer }]
+        : [];
     })
     .sort((a, b) => b.victims.length - a.victims.length || a.root.pid - b.root.pid);
 }
+
+/** The slots are used up, and most of those that hold one wait under this root: requests do not even get that far. */
+function takesTheSlots({ reports, service }: Facts, { waiters }: LockRoot): boolean {
+  const pool = reports['connection-pool'];
+  if (!pool || pool.usedRatio < service.thresholds.connectionsCriticalRatio) return false;
+  return waiters.length > MOST_OF_SLOTS * pool.used;
+}
+
+/** From here on, the sessions that wait are more than all others together. */
+const MOST_OF_SLOTS = 0.5;
 
 /** Requests that wait for the locks of this pid; those behind a waiting schema change wait for that instead. */
 export function victimsOf(facts: Facts, tree: LockTreeReport, pid: number): LockNode[] {
@@ -70,7 +87,7 @@ export function lockWaitOf({ facts, ledger }: Case, victims: readonly LockNode[]
   const waiters = (facts.reports['lock-tree']?.nodes ?? []).filter(
     (node) => node.blockedBy.length > 0 && isRequest(facts, node),
   );
-  const some = new Set(victims.map((node) => node.pid)).size;
+  const some = new Set(victims.filter((node) => isRequest(facts, node)).map((node) => node.pid)).size;
   return waiters.length > 0 ? (inFlightAt(ledger, 'lock-wait') * some) / waiters.length : 0;
 }
 
@@ -80,6 +97,13 @@ export function blockedInFlight(the: Case, blockers: readonly Blocker[]): number
     the,
     blockers.flatMap(({ victims }) => victims),
   );
+}
+
+/** The part of the requests that these blockers explain: those that wait, or those that are refused for want of a slot. */
+export function blockedShare(the: Case, blockers: readonly Blocker[]): number | null {
+  const share = shareOf(withQueue(blockedInFlight(the, blockers), the.ledger), the.ledger);
+  if (!blockers.some(({ fillsServer }) => fillsServer)) return share;
+  return Math.max(share ?? 0, the.symptoms.errorRate ?? 0);
 }
 
 /** How long the longest of them has been waiting. */

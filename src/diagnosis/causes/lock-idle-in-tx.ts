@@ -1,15 +1,14 @@
 import {
   type Blocker,
   behindSchemaChange,
-  blockedInFlight,
+  blockedShare,
   blockerEvidence,
   blockersOf,
   lockWaitsSampled,
   sampledEvidence,
   tableOf,
 } from '../blockers.ts';
-import { type Case, type CauseRule, confidence, nobodySuffers, ruledOut, shareOf } from '../cause-rule.ts';
-import { withQueue } from '../ledger.ts';
+import { type Case, type CauseRule, confidence, nobodySuffers, ruledOut } from '../cause-rule.ts';
 import { offerSignal, proposalsOf, withheldOf } from '../proposals.ts';
 import { count, duration, percent, sessionName } from '../words.ts';
 
@@ -50,8 +49,7 @@ export const lockIdleInTx: CauseRule = {
         blockerEvidence(worst),
       );
     }
-    const inFlight = blockedInFlight(the, blockers);
-    const share = shareOf(withQueue(inFlight, the.ledger), the.ledger);
+    const share = blockedShare(the, blockers);
     const offers = blockers
       .filter(({ root }) => root.drain > 0)
       .slice(0, MAX_OFFERS)
