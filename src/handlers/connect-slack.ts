@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/schema.ts';
 import { BotError } from '../errors.ts';
 import type { IncidentDeps } from '../incidents/deps.ts';
-import { refusalOfToken } from './refused-token.ts';
+import { refusalOfToken } from '../publisher/refused-token.ts';
 import { createHttpReceiver, createSlackApp } from './slack-app.ts';
 import { createSockets } from './sockets.ts';
 

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type App, type Receiver, SocketModeReceiver } from '@slack/bolt';
 import type { Logger } from 'pino';
 import { BotError } from '../errors.ts';
+import { refusalOfToken } from '../publisher/refused-token.ts';
 import { slackClientOptions } from '../publisher/slack-client.ts';
 import { boltLogger } from './bolt-logger.ts';
-import { refusalOfToken } from './refused-token.ts';
 
 /** Two connections, so that Slack's regular refresh of one leaves no gap. */
 const CONNECTIONS = 2;

@@ -29,6 +29,8 @@ export interface Shown {
   charts: boolean;
   /** False once Slack said that the bot may not upload files. */
   files: boolean;
+  /** Why Slack takes nothing from the bot until somebody mends it; null while it does. */
+  trouble: string | null;
   /** When each slot was sent last, in milliseconds. */
   lastSent: Map<string, number>;
 }
@@ -105,6 +107,7 @@ async function show(
     if (!(error instanceof WebAPIPlatformError) || !REFUSED_CONTENT.has(error.data.error)) throw error;
     return publishSlot(state, incident, simpler(state, view, slot, error), row, threadTs);
   });
+  if (sent) state.trouble = null;
   if (sent) state.lastSent.set(`${incident.id}:${slot.name}`, Date.now());
   return ts;
 }

@@ -23,6 +23,8 @@ export interface PublisherOptions {
 }
 
 export interface Publisher {
+  /** Why Slack takes nothing from the bot until somebody mends it; null while it does. */
+  trouble(): string | null;
   /** Finishes the call under way and stops; what is unpublished is published at the next start. */
   stop(): Promise<void>;
 }
@@ -53,6 +55,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
     signal: stopping.signal,
     charts: true,
     files: true,
+    trouble: null,
     lastSent: new Map(),
     stopping,
     active: new Map(),
@@ -60,6 +63,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
   };
   const lead = leadUntilStopped(state);
   return {
+    trouble: () => state.trouble,
     async stop() {
       state.stopping.abort();
       await lead;

@@ -18,3 +18,15 @@ export function refusalOfToken(error: unknown, alsoFinal: string[] = []): string
   const word = error.data.error;
   return FINAL.has(word) || alsoFinal.includes(word) ? word : null;
 }
+
+/** The same as a sentence that says what to mend, with the scope that is missing where Slack names it. */
+export function refusalWords(error: unknown): string | null {
+  const refusal = refusalOfToken(error);
+  if (refusal === null) return null;
+  const needed = error instanceof WebAPIPlatformError && 'needed' in error.data ? error.data.needed : null;
+  if (refusal === 'missing_scope') {
+    const scope = typeof needed === 'string' ? needed : 'one of manifest.yml';
+    return `the Slack app lacks the scope ${scope}; add it and reinstall the app`;
+  }
+  return `Slack refuses the bot token (${refusal}); check SLACK_BOT_TOKEN and reinstall the app`;
+}
