@@ -1,9 +1,10 @@
 import type { Incident } from '../store/incidents.ts';
-import { clip, escapeText, joinLines, mention, when } from './text.ts';
+import { clip, clipMarkup, escapeText, joinLines, mention, when } from './text.ts';
 
 /** Each takes up to 120 characters of a message of about 3,000. */
 const MAX_SERVICES = 20;
 const MAX_CHARACTERS = 3_800;
+const MAX_NAMES = 1_500;
 
 export interface CommandInfo {
   name: string;
@@ -72,7 +73,9 @@ export function noIncidentText(id: number | null): string {
 }
 
 export function whichIncidentText(open: readonly Incident[]): string {
-  const named = open.slice(0, 10).map(({ id, service }) => `\`INC-${id}\` (${escapeText(service)})`);
+  const named = open
+    .slice(0, 10)
+    .map(({ id, service }) => `\`INC-${id}\` (${escapeText(clip(service, 40))})`);
   return `Which incident? None is open here. Add its number, or ask in its thread: ${named.join(', ')}.`;
 }
 
@@ -139,7 +142,8 @@ export function undoOfferedText(
 
 function serviceNames(services: Services): string {
   const names = services.slice(0, MAX_SERVICES).map(({ id, title }) => `\`${id}\` (${escapeText(title)})`);
-  return `${names.join(', ')}${services.length > MAX_SERVICES ? `, and ${services.length - MAX_SERVICES} more` : ''}`;
+  const more = services.length > MAX_SERVICES ? `, and ${services.length - MAX_SERVICES} more` : '';
+  return `${clipMarkup(names.join(', '), MAX_NAMES)}${more}`;
 }
 
 /** Somebody's word inside backticks: nothing that ends them, and nothing that mentions. */

@@ -26,6 +26,8 @@ export const INPUTS = {
 /** What Slack lets one text field hold: docs.slack.dev, plain-text input. */
 export const MAX_TEXT = 3_000;
 const MAX_REASON = 500;
+/** Of the id of a cause, which the dialog carries along. */
+const MAX_CAUSE = 60;
 /** A select of Slack offers 100. */
 const MAX_OPTIONS = 100;
 
@@ -82,11 +84,12 @@ export function noteDialog(incidents: readonly Incident[], chosen: Incident | nu
 }
 
 /** Ends an incident; the cause has to be confirmed or denied by somebody. */
-export function resolveDialog(incident: Incident, cause: string | null): ModalView {
-  const named = cause ? `The diagnosis named \`${escapeText(clip(cause, 60))}\`.` : 'No cause was proven.';
+export function resolveDialog(incident: Incident, diagnosed: string | null): ModalView {
+  const cause = diagnosed && clip(diagnosed, MAX_CAUSE);
+  const named = cause ? `The diagnosis named \`${escapeText(cause)}\`.` : 'No cause was proven.';
   const options = [
     ...(cause ? [choice('confirmed', 'That was the cause')] : []),
-    choice('other', 'It was something else'),
+    choice('other', cause ? 'It was something else' : 'It is known by now'),
     choice('unknown', 'Nobody knows'),
   ];
   return dialog(
@@ -106,7 +109,7 @@ export function resolveDialog(incident: Incident, cause: string | null): ModalVi
           INPUTS.reason,
           'What ended it?',
           { ...textField(INPUTS.reason, MAX_REASON), min_length: 0 },
-          'Stands in the report. Needed where the cause was something else.',
+          'Stands in the report. Say here what the cause was, where the bot did not find it.',
         ),
         optional: true,
       },
