@@ -4,9 +4,6 @@ import type { Incident } from '../store/incidents.ts';
 import type { MitigationState } from '../store/mitigations.ts';
 import { clip, escapeText, mention } from './text.ts';
 
-/** Each takes up to 120 characters of a message of about 3,000. */
-const MAX_SERVICES = 20;
-
 const STATE_ANSWERS: Record<MitigationState, string> = {
   proposed: 'it has not been asked for yet',
   withdrawn: 'it was withdrawn',
@@ -93,19 +90,3 @@ export function stillOpeningText(title: string): string {
 /** When only one probe was under way where a whole run was wanted. */
 export const LOOK_AGAIN_SOON =
   'A single probe is looking just now, and only one look at a time is harmless. Press _Look again_ on the card in a few seconds.';
-
-/** What `/latency` can do. */
-export function helpText(services: { id: string; title: string }[]): string {
-  const names = services.slice(0, MAX_SERVICES).map(({ id, title }) => `\`${id}\` (${escapeText(title)})`);
-  const more = services.length > MAX_SERVICES ? `, and ${services.length - MAX_SERVICES} more` : '';
-  return [
-    '*`/latency`* finds out why the API is slow.',
-    '• `/latency` or `/latency &lt;service&gt;`: open an incident, or join the open one, and look',
-    '• `/latency status`: what is open',
-    '• `/latency probe`: what there is to look at; `/latency probe &lt;probe&gt; [service]`: look at that alone',
-    '• `/latency gameday`: in the sandbox, break something without telling what',
-    '• `/latency help`: this text',
-    `Services: ${names.join(', ')}${more}`,
-    'Buttons on the incident card do the rest. Nothing is changed without an approval.',
-  ].join('\n');
-}

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { validateMessage, validateView } from '../../sandbox/slack/validate/index.ts';
-import { helpText, openedText, refusalText } from '../../src/blocks/answers.ts';
+import { openedText, refusalText } from '../../src/blocks/answers.ts';
 import { homeView } from '../../src/blocks/home.ts';
 import { refusedDialog, requestDialog } from '../../src/blocks/request-dialog.ts';
 import { slotsOf } from '../../src/blocks/slots.ts';
@@ -67,12 +67,7 @@ test.each(HOSTILE.map((text) => [JSON.stringify(text).slice(0, 40), text]))(
   'nor a private answer: %s',
   (_, text) => {
     const { incident } = view();
-    const services = Array.from({ length: 60 }, (_one, i) => ({
-      id: `service-${i}`,
-      title: text.slice(0, 80),
-    }));
     const answers = [
-      helpText(services),
       openedText(incident, text.slice(0, 80), true),
       openedText(incident, text.slice(0, 80), false),
       statusText(
