@@ -1,5 +1,5 @@
-import { budgetWords } from '../incidents/budget-words.ts';
 import type { Refusal } from '../incidents/policy.ts';
+import { budgetWords } from '../mitigations/budget-words.ts';
 import type { Incident } from '../store/incidents.ts';
 import type { MitigationState } from '../store/mitigations.ts';
 import { clip, escapeText, mention } from './text.ts';

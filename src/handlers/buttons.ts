@@ -108,9 +108,9 @@ export function onStop(deps: IncidentDeps, args: ButtonArgs): Promise<void> {
   });
 }
 
-/** The same for every delivery of one click: who, what, and Slack's own time of it. */
+/** The same for every delivery of one click: who, what, and Slack's own time and trigger of it. */
 function interactionOf({ action, body }: ButtonArgs): string {
-  return `${body.user.id}:${action.action_id}:${action.value ?? ''}:${action.action_ts}`;
+  return `${body.user.id}:${action.action_id}:${action.value ?? ''}:${action.action_ts}:${body.trigger_id}`;
 }
 
 /** `<mitigation id>:<version>` of the card that was clicked; everything else comes from the store. */

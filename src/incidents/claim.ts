@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { NamedService } from '../config/schema.ts';
+import { budgetWords } from '../mitigations/budget-words.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Db } from '../store/database.ts';
 import { claimMitigation, isServiceBusy, lockService } from '../store/executions.ts';
@@ -8,7 +9,6 @@ import { inIncident } from '../store/incidents.ts';
 import { type MitigationRow, moveMitigation } from '../store/mitigations.ts';
 import { addTimeline } from '../store/timeline.ts';
 import { budgetRefusal } from './budget.ts';
-import { budgetWords } from './budget-words.ts';
 import { approverRefusal, type ClaimRefusal, claimRefusal } from './claim-guard.ts';
 import type { IncidentDeps } from './deps.ts';
 import { mitigationOf } from './kinds.ts';

@@ -3,6 +3,7 @@ import type { NamedService } from '../config/schema.ts';
 import type { Database } from '../store/database.ts';
 import type { Targets } from '../targets/targets.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { ExecutionStep } from './execution-step.ts';
 
 /** Rings the queue. A lost ring costs seconds, never work: the sweep finds what waits in the store. */
 export interface Bell {
@@ -52,6 +53,8 @@ export interface IncidentDeps {
   gameday?: GamedayRange;
   /** What this process counts of itself; only a running bot does. */
   metrics?: Metrics;
+  /** Told of each step of an execution as it is reached. */
+  onStep?: (step: ExecutionStep) => void;
   log: Logger;
 }
 

@@ -6,7 +6,6 @@ import { findMitigation, type MitigationRow } from '../store/mitigations.ts';
 import { timeLimit } from '../targets/time-limit.ts';
 import { approversStillAllowed, claim } from './claim.ts';
 import { type IncidentDeps, serviceOf } from './deps.ts';
-import { faultPoint } from './fault-point.ts';
 import { mitigationOf } from './kinds.ts';
 import { finish, markInterrupted, outcomeOf, verify } from './outcome.ts';
 import { keepAlive, type Running } from './running.ts';
@@ -31,12 +30,12 @@ export async function executeMitigation(
   if (await isServiceBusy(deps.db, row)) return;
   if (!(await approversStillAllowed(deps, row, service))) return;
 
-  faultPoint('before-claim');
+  deps.onStep?.('before-claim');
   // The time runs from before the claim: a process that was paused right after it must not act late.
   const startedAt = Date.now();
   const claimed = await claim(deps, row, service);
   if (!claimed) return;
-  faultPoint('after-claim');
+  deps.onStep?.('after-claim');
   const running = keepAlive(deps, claimed);
   try {
     if (stop.aborted || Date.now() - startedAt >= BEGIN_DEADLINE_MS) {
@@ -72,9 +71,9 @@ async function carryOut(
   };
   try {
     const target = mitigation.target.parse(claimed.target);
-    faultPoint('before-effect');
+    deps.onStep?.('before-effect');
     const effect = await mitigation.execute(target, context);
-    faultPoint('after-effect');
+    deps.onStep?.('after-effect');
     log.info({ effect: effect.effect }, 'mitigation executed');
     if (effect.effect === 'target-changed') return finish(deps, claimed, 'target-changed', effect.reason);
     const seen = await verify(deps, claimed, context);

@@ -8,7 +8,6 @@ import { type MitigationRow, moveMitigation } from '../store/mitigations.ts';
 import { addTimeline } from '../store/timeline.ts';
 import { closeUndos, insertUndo, leaveUndoToPeople, type NewUndo } from '../store/undos.ts';
 import type { IncidentDeps } from './deps.ts';
-import { faultPoint } from './fault-point.ts';
 import { mitigationOf } from './kinds.ts';
 import { about, auditOf } from './mitigation-record.ts';
 import { startRun } from './run.ts';
@@ -64,7 +63,7 @@ export async function finish(
   const { claim: holder } = row;
   if (!holder) return;
   const undo = state === 'succeeded' ? undoFor(deps, row, did ?? {}) : null;
-  faultPoint('before-record');
+  deps.onStep?.('before-record');
   const recorded = await inIncident(deps.db, row.incidentId, async (db) => {
     const outcome = { state, detail, did, firstCheckInMs: firstCheckMs(row) };
     if (!(await recordOutcome(db, row.id, holder, outcome))) return false;
@@ -73,7 +72,7 @@ export async function finish(
     await appendAudit(db, auditOf(row, state, undo ? { undo: undo.targetHash } : {}));
     return true;
   });
-  faultPoint('after-record');
+  deps.onStep?.('after-record');
   if (!recorded) {
     const log = { mitigationId: row.id, incidentId: row.incidentId, outcome: state, detail };
     deps.log.error(log, 'the outcome of a mitigation was not recorded: its claim was settled by another');

@@ -1,7 +1,7 @@
 import type { Risk } from '../config/approvals.ts';
 import type { ApprovalPolicyConfig } from '../config/schema.ts';
+import type { Limited } from '../mitigations/budget-words.ts';
 import type { MitigationState } from '../store/mitigations.ts';
-import type { Limited } from './budget-words.ts';
 import type { Person } from './deps.ts';
 
 /** Why something was not done. A refusal is an answer, not a failure; blocks/ words it. */

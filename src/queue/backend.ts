@@ -31,6 +31,15 @@ export interface JobData {
 // After an outage a worker would sleep for 15 s by default before it looks for jobs again.
 const LOCKS = { lockDuration: 15_000, stalledInterval: 5_000, drainDelay: 5, runRetryDelay: 1_000 };
 
+/** A client that may lose its server while BullMQ holds it between two statements: the next one reports it. */
+class HeldClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    // Without a listener the error would end the process.
+    this.on('error', () => undefined);
+  }
+}
+
 /**
  * BullMQ on PostgreSQL. The server is asked first and the schema migrated by us, because a Queue built while its
  * server is down stays dead for ever.
@@ -50,6 +59,7 @@ export async function postgresBackend(url: string): Promise<QueueBackend> {
   // pg closes idle clients after 10 s by default; the finishing statement would then need a new slot.
   const connection = {
     connectionString: url,
+    Client: HeldClient,
     max: 3,
     keepAlive: true,
     idleTimeoutMillis: 0,

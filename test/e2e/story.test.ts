@@ -105,9 +105,10 @@ describe.each([
     };
     await expect.poll(lookedAt, { timeout: 90_000, interval: 2_000 }).toMatch(cause);
     const text = await card.textContent();
-    expect(text).toMatch(/p95 by view/);
+    expect(text).toMatch(/Where requests are/);
     expect(text).toMatch(/Ruled out/);
     await openNewestThread();
+    await expect.poll(() => page.getByTestId('thread-pane').textContent()).toMatch(/p95 by view/);
     await expect.poll(() => page.getByTestId('thread-pane').textContent()).toContain(ruledOut);
     await screenshot(page, `${fault}-2-diagnosed`);
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
-import type { FaultPoint } from '../../src/incidents/fault-point.ts';
+import type { ExecutionStep } from '../../src/incidents/execution-step.ts';
 import type { QueueBackend } from '../../src/queue/backend.ts';
 import { openProducer, startWorkers } from '../../src/queue/queue.ts';
 import type { MitigationRow, MitigationState } from '../../src/store/mitigations.ts';
@@ -11,7 +11,7 @@ import type { World } from '../incidents/world.ts';
 
 /** Where the executor dies, what happens before the next one starts, and how it then has to end. */
 interface Case {
-  point: FaultPoint;
+  point: ExecutionStep;
   meanwhile: 'nothing' | 'the approval expires' | 'the target moves on';
   ends: MitigationState;
 }
@@ -90,14 +90,13 @@ async function runOnce(range: FaultRange, backend: QueueBackend, one: Case, coun
 async function dieAt(
   { world, kind, queueUrl }: FaultRange,
   row: MitigationRow,
-  point: FaultPoint,
+  point: ExecutionStep,
 ): Promise<void> {
   const program = fileURLToPath(new URL('faulty-worker.ts', import.meta.url));
   const service = JSON.stringify(world.deps.services.get(row.service));
-  const args = ['--import', 'tsx', program, kind, queueUrl, world.store.appUrl, service];
+  const args = ['--import', 'tsx', program, kind, queueUrl, world.store.appUrl, service, point];
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, LATENCY_BOT_FAULT_POINT: point },
   });
   const tooLong = setTimeout(() => child.kill('SIGTERM'), SOON.timeout);
   const [code, signal] = await once(child, 'exit');

@@ -6,8 +6,8 @@ import { openDatabase } from '../../src/store/database.ts';
 import { openTargets } from '../../src/targets/targets.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
-// The working side of the bot in a process of its own; LATENCY_BOT_FAULT_POINT tells where it dies.
-const [kind, queueUrl = '', storeUrl = '', serviceJson = ''] = process.argv.slice(2);
+// The working side of the bot in a process of its own; it dies at the step that is its last argument.
+const [kind, queueUrl = '', storeUrl = '', serviceJson = '', dieAt] = process.argv.slice(2);
 const service = JSON.parse(serviceJson) as NamedService;
 const log = createLog({ level: 'silent' });
 const backend = kind === 'redis' ? await redisBackend(queueUrl) : await postgresBackend(queueUrl);
@@ -18,6 +18,7 @@ const deps: IncidentDeps = {
   targets: () => targets,
   bell: openProducer(backend, log),
   people: { lookUp: async (userId, groups) => ({ userId, fullMember: true, groups }) },
+  onStep: (step) => step === dieAt && process.kill(process.pid, 'SIGKILL'),
   log,
 };
 startWorkers(backend, deps);

@@ -36,5 +36,5 @@ test('the home tab shows what is open, what waits for this person alone, and cha
   );
   // Both who have opened it.
   await vi.waitFor(() => expect(published()).toBeGreaterThanOrEqual(before + 2), 15_000);
-  expect(await home('UONCALL')).toMatch(/None\. Good\.[^]*acknowledged after/);
+  expect(await home('UONCALL')).toMatch(/None\. Good\.[\s\S]*acknowledged after/);
 });

@@ -17,6 +17,9 @@ import { withTestDatabase } from '../helpers/test-database.ts';
 import { serviceOn, testService } from '../helpers/test-service.ts';
 import { takeAllSlots, withTinyPostgres } from '../helpers/tiny-postgres.ts';
 
+/** Without somebody to approve them no changes are offered. */
+const approvals = { approvers: ['UAPPROVER'] };
+
 /** An API that answers `seconds` to 100 requests in every window. */
 async function withApi(seconds: number, work: (url: string) => Promise<void>): Promise<void> {
   const api = fakeMetrics();
@@ -39,7 +42,10 @@ test('an idle transaction holds up the API: found, ended as proposed, gone', () 
       await createAccounts(database);
       const holder = await holdRow(database);
       const { ended } = await waitForRow(database, 4);
-      const service = serviceOn(database, { targets: { metrics: { url } } });
+      const service = serviceOn(database, {
+        targets: { metrics: { url } },
+        approvals: { approvers: ['UAPPROVER'] },
+      });
       const progress: string[] = [];
       const triage = await run(service, (outcome) => progress.push(outcome.probeId));
       expect(progress.sort()).toEqual(Object.keys(PROBES).sort());
@@ -76,7 +82,9 @@ test('the same idle transaction without waiters, and a quick API: healthy, nothi
     withApi(0.04, async (url) => {
       await createAccounts(database);
       const holder = await holdRow(database);
-      const triage = await run(serviceOn(database, { targets: { metrics: { url } } }));
+      const triage = await run(
+        serviceOn(database, { targets: { metrics: { url } }, approvals: { approvers: ['UAPPROVER'] } }),
+      );
       expect(triage.diagnosis).toMatchObject({ verdict: 'healthy', severity: 'none' });
       expect(triage.diagnosis.causes.flatMap(({ mitigations }) => mitigations)).toEqual([]);
       await holder.end();
@@ -91,7 +99,7 @@ test('a query that burns the CPU: found, cancelled as proposed', () =>
         .query("select count(*) from generate_series(1, 2000000000) where md5(random()::text) = 'Schmidt'")
         .catch((error: { code: string }) => error.code);
       const thresholds = { longQueryMs: 1_000 };
-      const service = serviceOn(database, { targets: { metrics: { url } }, thresholds });
+      const service = serviceOn(database, { targets: { metrics: { url } }, thresholds, approvals });
       await vi.waitFor(async () => {
         const { rowCount } = await database.query(
           "select 1 from pg_stat_activity where pid = $1 and clock_timestamp() - query_start > interval '1 second'",

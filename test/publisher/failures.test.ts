@@ -172,7 +172,7 @@ test('a workspace that refuses charts gets them as text from then on', async () 
   const shown = await scene.shown(incident);
   for (const slot of ['card', 'diagnosis']) {
     const text = textOf(shown.get(slot)?.[0] ?? { ts: '', text: '' });
-    expect(text).toContain(slot === 'card' ? 'p95 by view' : 'Where requests are');
+    expect(text).toContain(slot === 'card' ? 'Where requests are' : 'p95 by view');
     expect(text).not.toContain('data_visualization');
     expect(text).not.toContain('Slack refused');
   }

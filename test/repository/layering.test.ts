@@ -28,7 +28,7 @@ const AT_RUN_TIME: Record<string, string[]> = {
   'src/targets': ['src/errors.ts'],
   'src/store': ['src/errors.ts'],
   'src/diagnosis': ['src/probes', 'src/mitigations', 'src/runbook', 'src/targets'],
-  'src/blocks': ['src/diagnosis'],
+  'src/blocks': ['src/diagnosis', 'src/mitigations'],
   'src/embedded-postgres': ['src/errors.ts'],
   sandbox: ['src/embedded-postgres'],
 };

@@ -1,4 +1,4 @@
-import type { Budget } from '../mitigations/mitigation.ts';
+import type { Budget } from './mitigation.ts';
 
 /** What a limit bounds: changes of one sort per incident, all changes of a service per hour, or index builds at once. */
 export type Limited = Budget | 'hour' | 'index-build';
