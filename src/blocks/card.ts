@@ -1,6 +1,7 @@
 import type { Cause, Diagnosis } from '../diagnosis/diagnosis.ts';
 import { latencyNow } from '../diagnosis/latest.ts';
 import type { IncidentView } from '../incidents/view.ts';
+import { alertLines } from './alerts.ts';
 import { cardButtons, offersOf } from './card-buttons.ts';
 import { causeLine, rootsOf } from './causes.ts';
 import { ledgerChart } from './charts.ts';
@@ -51,6 +52,7 @@ export function cardMessage(view: IncidentView, options: { charts: boolean }): R
     const inFlight = [{ name: 'in flight', ledger: diagnosis.ledger }];
     body.push(...ledgerChart('Where requests are', inFlight, options.charts), ...otherCauses(diagnosis));
   }
+  body.push(...alertLines(view.alerts));
   const buttons = cardButtons(view);
   const tail: MessageBlock[] = [context(footer(view))];
   if (buttons.length > 0) tail.unshift(actions(`card:${incident.id}:${incident.revision}`, buttons));

@@ -1,5 +1,6 @@
 import type { NamedService } from '../config/schema.ts';
 import type { Watched } from '../diagnosis/latest.ts';
+import { alertsOf, type ListedAlert } from '../store/alerts.ts';
 import type { Db } from '../store/database.ts';
 import { type Freeze, freezeState } from '../store/freeze.ts';
 import { findIncident, type Incident } from '../store/incidents.ts';
@@ -42,6 +43,8 @@ export interface IncidentView {
   probeRuns: ProbeRunView[];
   mitigations: MitigationView[];
   timeline: TimelineEntry[];
+  /** What senders reported, oldest first; the commands of people are among them, without a status. */
+  alerts: ListedAlert[];
   /** What was changed and not yet taken back. */
   undos: UndoRow[];
   /** What the newest look of the watch saw; null while nothing was watched. */
@@ -59,10 +62,11 @@ export async function loadIncidentView(
   const incident = await findIncident(db, id);
   const service = incident && deps.services.get(incident.service);
   if (!incident || !service) return null;
-  const [runs, rows, timeline, undos, freeze] = await Promise.all([
+  const [runs, rows, timeline, alerts, undos, freeze] = await Promise.all([
     runsOf(db, id),
     mitigationsOf(db, id),
     listTimeline(db, id),
+    alertsOf(db, id),
     openUndos(db, id),
     freezeState(db),
   ]);
@@ -71,7 +75,19 @@ export async function loadIncidentView(
   const probeRuns = await probeRunsOf(db, runs);
   const mitigations = await Promise.all(rows.map((row) => viewOf(db, row)));
   const watched = await watchedOf(db, runs);
-  return { incident, service, runs, reports, probeRuns, mitigations, timeline, undos, watched, freeze };
+  return {
+    incident,
+    service,
+    runs,
+    reports,
+    probeRuns,
+    mitigations,
+    timeline,
+    alerts,
+    undos,
+    watched,
+    freeze,
+  };
 }
 
 async function watchedOf(db: Db, runs: Run[]): Promise<Watched | null> {

@@ -5,7 +5,7 @@ import { refusedDialog, requestDialog } from '../../src/blocks/request-dialog.ts
 import { slotsOf } from '../../src/blocks/slots.ts';
 import { percent } from '../../src/blocks/text.ts';
 import { STAGES } from '../fixtures/incident-stages.ts';
-import { homeFacts, mitigation, view } from '../fixtures/incident-view.ts';
+import { alert, homeFacts, mitigation, view } from '../fixtures/incident-view.ts';
 import { wordsOf } from '../helpers/block-text.ts';
 
 const stage = (name: string) => {
@@ -125,6 +125,33 @@ test('34 causes do not bury the one that was found: it fits on a page, consequen
   expect(root).toContain('- No free Gunicorn worker: No worker of Gunicorn is free');
   expect(root).toContain('- Connection slots exhausted: 94 of 97');
   expect(words.match(/no Redis is configured: `/g)).toHaveLength(1);
+});
+
+test('the card names the alerts: those that fire before the others, the newest first, each once', () => {
+  const alerts = [
+    alert({ title: '/latency', source: 'slash-command', status: null }),
+    alert({ title: 'Old', status: 'resolved' }),
+    alert({ title: 'First <!here>' }),
+    alert({
+      title: 'Second',
+      source: 'grafana',
+      count: 12,
+      data: { links: ['https://grafana.example/d/1'] },
+    }),
+    alert({ title: 'Third', source: 'sentry' }),
+  ];
+  const [card] = slotsOf(view({ alerts }), { charts: true });
+  expect(JSON.stringify(card?.rendered.blocks)).toContain(
+    JSON.stringify(
+      [
+        '*Alerts*',
+        'Third (sentry, firing)',
+        '<https://grafana.example/d/1|Second> (grafana, firing, 12 times)',
+        'First &lt;!here&gt; (alertmanager, firing)',
+        'and 1 more',
+      ].join('\n'),
+    ),
+  );
 });
 
 test('two offers of one kind can be told apart', () => {
