@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { Reports } from '../../../src/probes/index.ts';
 import type { LockNode } from '../../../src/probes/lock-tree.ts';
-import { activeReport, lockNode, lockReport, poolReport, session } from '../../helpers/reports.ts';
+import {
+  activeReport,
+  latencyReport,
+  lockNode,
+  lockReport,
+  poolReport,
+  session,
+} from '../../helpers/reports.ts';
 import { lockPileUp, offeredFor, verdictOn, well } from './verdicts.ts';
 
 type Tree = Reports['lock-tree'];
@@ -243,6 +250,35 @@ describe('connection slots', () => {
     const full = { 'connection-pool': poolReport(92, { active: 90, idle: 2 }) };
     expect(verdictOn('connection-exhaustion', { ...reports, ...full })).toMatchObject({
       ...{ status: 'found', consequenceOf: cause, first: cause },
+    });
+  });
+
+  describe('of sessions that are not requests, but wait for an idle transaction', () => {
+    const foreign = (n: number) => {
+      const holder = lockNode({
+        pid: 42,
+        state: 'idle in transaction',
+        stateAgeMs: 60_000,
+        xactAgeMs: 60_000,
+      });
+      return {
+        'active-queries': activeReport([['CPU', 'on-cpu', 0.5]]),
+        'api-latency': latencyReport({ p95Ms: 900, errorRate: 0.6 }, 6),
+        'lock-tree': lockReport([holder, ...waiters(n, 42, { role: 'batch', application: 'import' })]),
+        'connection-pool': poolReport(95, { active: 93, idle: 2 }),
+      };
+    };
+
+    test('are its consequence when they are most of the slots: requests do not even get one', () => {
+      const said = verdictOn('lock-idle-in-tx', foreign(80));
+      expect(said).toMatchObject({ status: 'found', share: 0.6, first: 'lock-idle-in-tx' });
+      expect(verdictOn('connection-exhaustion', foreign(80))).toMatchObject({
+        consequenceOf: 'lock-idle-in-tx',
+      });
+    });
+
+    test('are not when they are a few among many', () => {
+      expect(verdictOn('lock-idle-in-tx', foreign(10))).toMatchObject({ status: 'ruled-out' });
     });
   });
 });
