@@ -1,6 +1,7 @@
 import { BotError, userMessageOf } from '../errors.ts';
 import { examineAction } from './examine-action-role.ts';
 import { examineExplain } from './examine-explain.ts';
+import { examineOwner } from './examine-owner-role.ts';
 import type { Ask } from './postgres.ts';
 import type { Examined, RequirementId } from './requirement.ts';
 
@@ -9,7 +10,8 @@ type Row = Record<string, unknown>;
 interface Examine {
   query<R extends Row>(ask: Ask): Promise<R[]>;
   /** Absent without a role for approved acts. */
-  act?: <R extends Row>(ask: Pick<Ask, 'sql' | 'signal'>) => Promise<R[]>;
+  act?: <R extends Row>(ask: Pick<Ask, 'sql' | 'values' | 'signal'>) => Promise<R[]>;
+  ownerRole: string | undefined;
   suspects: Readonly<Record<string, string>>;
   signal: AbortSignal;
 }
@@ -70,8 +72,12 @@ interface Capability extends Row {
 }
 /** What the probes will be able to see of PostgreSQL, and whether approved acts have a role. */
 export async function examinePostgres(examine: Examine): Promise<Examined[]> {
-  const [looking, acting] = await Promise.all([examineProbeRole(examine), examineAction(examine)]);
-  return [...looking, acting];
+  const [looking, acting, owning] = await Promise.all([
+    examineProbeRole(examine),
+    examineAction(examine),
+    examineOwner(examine),
+  ]);
+  return [...looking, acting, owning];
 }
 
 async function examineProbeRole(examine: Examine): Promise<Examined[]> {

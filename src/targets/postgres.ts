@@ -149,7 +149,13 @@ export function openPostgres(config: PostgresConfig, log?: Log): PostgresTarget 
     maintain: (ask, work) =>
       maintenance(({ settings, grant }, signal) => openAction(signal, settings, grant), ask, work),
     examine: (signal) =>
-      examinePostgres({ query: look, ...(config.actionUrl && { act }), suspects: config.suspects, signal }),
+      examinePostgres({
+        query: look,
+        ...(config.actionUrl && { act }),
+        ownerRole: config.ownerRole,
+        suspects: config.suspects,
+        signal,
+      }),
     async close() {
       warm?.stop();
       await budget.close();

@@ -9,6 +9,7 @@ export const REQUIREMENTS = {
   'postgres:explain': 'the tables of the suspects may be explained (SELECT on them)',
   'postgres:hypopg': 'hypopg is created in this database: an index can be tried without being built',
   'postgres:act': 'approved actions have a role that may signal sessions (pg_signal_backend)',
+  'postgres:own': 'approved actions may become the owner of the tables (targets.postgres.ownerRole)',
   'metrics:reachable': 'the metrics of the API answer',
   'metrics:by-view': 'the metrics tell views apart (django_prometheus)',
   'pgbouncer:reachable': 'the admin console of PgBouncer lets the probe in (stats_users)',

@@ -1,16 +1,17 @@
 import { expect, test } from 'vitest';
 import { openPostgres } from '../../src/targets/postgres.ts';
 import type { Examined } from '../../src/targets/requirement.ts';
+import { lendOwnership } from '../helpers/owner-scene.ts';
 import { type TestDatabase, withTestDatabase } from '../helpers/test-database.ts';
 
 async function examined(
   url: string,
-  options: { actionUrl?: string; suspects?: Record<string, string> } = {},
+  options: { actionUrl?: string; ownerRole?: string; suspects?: Record<string, string> } = {},
 ): Promise<(id: string) => Examined | undefined> {
   const target = openPostgres({ url, applicationRoles: [], suspects: {}, ...options });
   const found = await target.examine(AbortSignal.timeout(10_000)).finally(() => target.close());
   expect(new Set(found.map(({ id }) => id)).size).toBe(found.length);
-  expect(found).toHaveLength(9);
+  expect(found).toHaveLength(10);
   return (id) => found.find((one) => one.id === `postgres:${id}`);
 }
 
@@ -82,6 +83,27 @@ test('superusers are remarked upon, and a missing extension is named', () =>
       met: false,
       remedy: `create extension pg_stat_statements (in ${database.name})`,
     });
+  }));
+
+test('the owner of the tables: none named, one that may not be taken on, one that may', () =>
+  withTestDatabase(async (database) => {
+    const own = async (ownerRole?: string) => {
+      const of = await examined(database.probeUrl, {
+        actionUrl: database.actionUrl,
+        ...(ownerRole !== undefined && { ownerRole }),
+      });
+      return of('own');
+    };
+    const role = roleOf(database.actionUrl);
+    expect(await own()).toMatchObject({ met: false, remedy: expect.stringContaining('ownerRole') });
+    expect(await own('nobody')).toMatchObject({ met: false, words: 'there is no role nobody' });
+    expect(await own(database.appRole)).toMatchObject({
+      met: false,
+      words: `${role} may not become ${database.appRole}`,
+      remedy: expect.stringContaining(`grant ${database.appRole} to ${role}`),
+    });
+    await lendOwnership(database);
+    expect(await own(database.appRole)).toMatchObject({ met: true, remedy: null });
   }));
 
 test('a suspect that is no statement, or about no table, is said to be so', () =>
