@@ -96,7 +96,7 @@ test('killed while a request waits for its approval: it can still be approved', 
 });
 
 // From before the claim to after the outcome: wherever the kill falls, one termination in all and a true card.
-test.each([0, 15, 40, 90])('killed %i ms after the approval: executed once', async (delayMs) => {
+test.each([0, 40])('killed %i ms after the approval: executed once', async (delayMs) => {
   const incident = story(workspace);
   const card = await incident.open(FAULT);
   const asked = await incident.request('UONCALL');

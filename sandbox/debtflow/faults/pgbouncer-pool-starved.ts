@@ -25,6 +25,11 @@ export function pgbouncerPoolStarved(targets: FaultTargets): Fault {
     const client = await openSession(targets.pgbouncer?.apiUrl ?? '', NAME, (lost) => {
       if (sessions.has(lost) && !stopped) void stop();
     });
+    if (stopped) {
+      // Ended while it connected: nobody else would close it.
+      await client.end();
+      throw new Error('the export is over');
+    }
     sessions.add(client);
     await client.query('BEGIN');
     await client.query(READ);
