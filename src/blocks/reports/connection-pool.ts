@@ -1,5 +1,6 @@
 import { count } from '../../diagnosis/words.ts';
 import type { ConnectionPoolReport } from '../../probes/connection-pool.ts';
+import { barChart } from '../bar-chart.ts';
 import { bullets, context, type MessageBlock, rich, span, table } from '../kit.ts';
 import { milliseconds, percent } from '../text.ts';
 
@@ -22,10 +23,23 @@ export function connectionPoolBlocks(report: ConnectionPoolReport): MessageBlock
       ),
       span(waiters),
     ),
+    ...stateChart(report),
     ...groupTable(report),
     ...limits(report),
     context(`\`max_connections\` is ${maxConnections}, of which ordinary roles do not get ${reserved}.`),
   ];
+}
+
+function stateChart({ byState }: ConnectionPoolReport): MessageBlock[] {
+  const states = Object.entries(byState).sort(([, a], [, b]) => b - a);
+  const series = [{ name: 'connections', values: states.map(([, connections]) => connections) }];
+  return barChart(
+    'Connections by state',
+    states.map(([state]) => state),
+    series,
+    'connections',
+    true,
+  );
 }
 
 function groupTable({ groups }: ConnectionPoolReport): MessageBlock[] {
