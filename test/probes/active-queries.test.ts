@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { activeQueries } from '../../src/probes/active-queries.ts';
 import { createAccounts, holdRow, waitForRow } from '../helpers/lock-scene.ts';
@@ -95,4 +96,25 @@ test('every role counts when none is configured', () =>
     expect((await look(database)).applicationActive).toBe(0);
     await database.query('select pg_cancel_backend($1)', [hog.pid]);
     await running;
+  }));
+
+test('a server that takes long for its first answer is sampled for the rest of the window', () =>
+  withTestDatabase(async (database) => {
+    const service = serviceOn(database);
+    await withTargets(service, async (targets) => {
+      const { postgres } = targets;
+      if (!postgres) throw new Error('no PostgreSQL');
+      let asked = 0;
+      const slow: typeof postgres = {
+        ...postgres,
+        async query(ask) {
+          asked += 1;
+          if (asked === 1) await sleep(950);
+          return postgres.query(ask);
+        },
+      };
+      // The limit of the samples, 700 ms after the window, falls between two of them.
+      const report = await reportOf(activeQueries, service, { ...targets, postgres: slow }, 600);
+      expect(report.samples).toBe(2);
+    });
   }));
