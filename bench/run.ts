@@ -7,7 +7,7 @@ import { benchProbes } from './probes.ts';
 import { benchRunbook } from './runbook.ts';
 
 /**
- * `npm run bench -- [incident|probes|diagnosis|runbook] [--rounds N] [--json FILE]`; without a name: all of them. `incident` is what people
+ * `npm run bench -- [incident|probes|diagnosis|alerts|runbook] [--rounds N] [--json FILE]`; without a name: all of them. `incident` is what people
  * wait for, `probes` is what looking costs the diagnosed system,
  * `diagnosis` what judging stored reports costs the bot, `runbook` how long the runbook takes by hand on the same fault.
  */
@@ -28,7 +28,7 @@ const wanted = positionals.length > 0 ? positionals : Object.keys(BENCHES);
 const unknown = wanted.filter((name) => BENCHES[name] === undefined);
 if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
   process.stderr.write(
-    'usage: npm run bench -- [incident|probes|diagnosis|runbook] [--rounds N] [--json FILE]\n',
+    'usage: npm run bench -- [incident|probes|diagnosis|alerts|runbook] [--rounds N] [--json FILE]\n',
   );
   process.exit(2);
 }
