@@ -30,6 +30,13 @@ export async function startCommand(options: StartOptions): Promise<void> {
   process.on('unhandledRejection', (err) => log.error({ err }, 'a promise nobody waited for failed'));
 
   const stopped = new AbortController();
+  process.on('uncaughtException', (err) => {
+    log.fatal({ err }, 'an error nobody handled');
+    // While everything is being closed, a connection that breaks late must not cut the rest off.
+    if (stopped.signal.aborted) return;
+    process.stderr.write(`an error nobody handled, the log has it in full: ${err.message}\n`);
+    process.exit(1);
+  });
   const app = startApp({
     config,
     stateDir: options.stateDir,

@@ -182,7 +182,7 @@ describe('starting and stopping', () => {
     // A fault that is on has to be taken back on the way.
     await workspace().fault('connection-leak', true);
     const { code, tookMs } = await bot.interrupt();
-    expect({ code, inTime: tookMs < 5_000 }).toEqual({ code: 0, inTime: true });
+    expect({ code, inTime: tookMs < 5_000 }, bot.output()).toEqual({ code: 0, inTime: true });
     await expect.poll(() => isListening(port)).toBe(false);
     await expect.poll(() => processesUsing(directory.path), { timeout: 2_000 }).toEqual([]);
   });
