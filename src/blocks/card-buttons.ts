@@ -45,8 +45,8 @@ export function offersOf(view: IncidentView): MitigationView[] {
 /** Opens the dialog with the dry run; asking for it is not yet doing it. */
 export function requestButton(row: MitigationView): Button {
   // Two offers may share a verb: the label names the target.
-  const label = clip(row.title.replace(/ \(.*$/su, ''), 40) || row.verb;
-  return button(`request-mitigation:${row.id}`, `${label}…`, `${row.id}:${row.version}`, {
+  const name = row.title.replace(/ \(.*$/su, '').replace(' public.', ' ') || row.verb;
+  return button(`request-mitigation:${row.id}`, clip(`${name}…`, 41), `${row.id}:${row.version}`, {
     style: 'danger',
     label: `Ask for: ${row.title}`,
   });
