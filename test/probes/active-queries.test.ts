@@ -11,7 +11,9 @@ const look = (database: TestDatabase, overrides = {}) => {
   return withTargets(service, (targets) => reportOf(activeQueries, service, targets, 600));
 };
 
-const BURN = 'select count(*) from generate_series(1, 2000000000) where random() < 0';
+// Three small sets: one large one would be written to disk.
+const BURN = `select count(*) from generate_series(1, 2000) a, generate_series(1, 2000) b, generate_series(1, 2000) c
+  where random() < 0`;
 
 async function burning(database: TestDatabase, pid: number): Promise<void> {
   await vi.waitFor(async () => {
