@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+// Real servers on two shared cores: in continuous integration only what fails twice is broken.
+const retry = process.env.CI ? 1 : 0;
+
 /**
  * unit: everything that runs on the embedded servers of the npm packages alone.
  * servers: what truly needs Debian's servers (see test/servers/requirements.ts).
@@ -12,6 +15,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          retry,
           include: ['test/**/*.test.ts'],
           exclude: ['test/servers/**', 'test/e2e/**'],
           globalSetup: ['test/helpers/global-setup.ts'],
@@ -24,6 +28,7 @@ export default defineConfig({
       {
         test: {
           name: 'servers',
+          retry,
           include: ['test/servers/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
