@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import pg from 'pg';
 
 /** How many processes one report may use: the first, or more where that does not slow the API down. */
-export const REPORT_WORKERS = [3, 5, 8].map((perCore) => Math.min(64, perCore * availableParallelism()));
+export const REPORT_WORKERS = [3, 4, 6].map((perCore) => Math.min(64, perCore * availableParallelism()));
 export const MOST_REPORT_WORKERS = Math.max(...REPORT_WORKERS);
 /** A blocked request of the API ends with an error after this long. */
 const API_STATEMENT_TIMEOUT_MS = 1_800;

@@ -13,10 +13,10 @@ export const PooledTarget = z.object({
   console: z.string(),
   database: z.string().min(1).max(200),
   /**
-   * Transactions that PgBouncer had counted for it: none ends while it is paused, and a restart begins anew. Null where
-   * it was not seen.
+   * Microseconds that PgBouncer had seen servers work for it: none are added while it is paused, and a restart begins
+   * anew. Its count of transactions would not do, it counts clients that gave up waiting too. Null where it was not seen.
    */
-  xacts: z.number().nullable(),
+  queryMicros: z.number().nullable(),
 });
 export type PooledTarget = z.infer<typeof PooledTarget>;
 
@@ -52,7 +52,7 @@ export function pgbouncerOf({ targets }: MitigationContext): PgBouncerTarget {
 
 export interface Seen {
   paused: boolean;
-  xacts: number | null;
+  queryMicros: number | null;
   pools: PoolsNow;
 }
 
@@ -68,7 +68,7 @@ export async function seeDatabase(name: string, ask: Ask): Promise<Seen | null> 
     pools.reduce((total, pool) => total + of(pool), 0);
   return {
     paused: database.paused,
-    xacts: stats ? numberOf(stats, 'total_xact_count') : null,
+    queryMicros: stats ? numberOf(stats, 'total_query_time') : null,
     pools: {
       clientsActive: sum((pool) => pool.clientsActive),
       clientsWaiting: sum((pool) => pool.clientsWaiting),
@@ -87,7 +87,7 @@ export async function seeDatabase(name: string, ask: Ask): Promise<Seen | null> 
 export function commonDifference(target: PooledTarget, now: Seen | null, console: string): string | null {
   if (console !== target.console) return `another PgBouncer is configured by now: ${console}`;
   if (!now) return `PgBouncer has no database ${target.database} any more`;
-  if (target.xacts !== null && now.xacts !== null && now.xacts < target.xacts)
+  if (target.queryMicros !== null && now.queryMicros !== null && now.queryMicros < target.queryMicros)
     return 'PgBouncer was restarted since';
   return null;
 }

@@ -57,7 +57,7 @@ function difference(target: PooledTarget, now: Seen | null, console: string): st
   const other = commonDifference(target, now, console);
   if (other !== null || !now) return other;
   if (!now.paused) return `${target.database} is not paused any more: somebody resumed it`;
-  return target.xacts !== null && now.xacts !== null && now.xacts > target.xacts
+  return target.queryMicros !== null && now.queryMicros !== null && now.queryMicros > target.queryMicros
     ? `${target.database} has served clients since, and is paused anew: look again`
     : null;
 }

@@ -89,7 +89,7 @@ export function databasesOf(rows: ShowRow[]): PooledDatabase[] {
 export const DatabaseTraffic = z.object({
   database: z.string(),
   /** Since PgBouncer was started, at the end of the window. Reports of before do not have it. */
-  totalXacts: z.number().nullable().default(null),
+  totalQueryMicros: z.number().nullable().default(null),
   xactPerSecond: z.number(),
   queryPerSecond: z.number(),
   averageXactMs: z.number().nullable(),
@@ -119,7 +119,7 @@ export function trafficBetween(begin: ShowRow[], end: ShowRow[], windowMs: numbe
       if (xacts < 0 || queries < 0) return [];
       return {
         database: row.database ?? '',
-        totalXacts: numberOf(row, 'total_xact_count'),
+        totalQueryMicros: numberOf(row, 'total_query_time'),
         xactPerSecond: xacts / seconds,
         queryPerSecond: queries / seconds,
         averageXactMs: xacts > 0 ? xactMicros / xacts / 1_000 : null,

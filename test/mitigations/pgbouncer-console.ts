@@ -5,7 +5,7 @@ import { testService } from '../helpers/test-service.ts';
 
 export interface ConsoleState {
   paused: boolean;
-  xacts: number;
+  queryMicros: number;
   servers: { age: number; closing: boolean }[];
 }
 
@@ -22,7 +22,7 @@ export function consoleOf(state: ConsoleState): { context: MitigationContext; to
       case 'DATABASES':
         return [{ name: 'debtflow', paused: state.paused ? '1' : '0', pool_size: '10' }];
       case 'STATS':
-        return [{ database: 'debtflow', total_xact_count: String(state.xacts) }];
+        return [{ database: 'debtflow', total_query_time: String(state.queryMicros) }];
       case 'POOLS':
         return [{ database: 'debtflow', user: 'api', cl_active: '2', cl_waiting: waiting, sv_idle: '3' }];
       case 'LISTS':

@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import { pgbouncerReconnect } from '../../src/mitigations/pgbouncer-reconnect.ts';
 import { consoleOf } from './pgbouncer-console.ts';
 
-const target = { console: 'pgbouncer:6432', database: 'debtflow', xacts: 100 };
+const target = { console: 'pgbouncer:6432', database: 'debtflow', queryMicros: 100 };
 const old = { age: 600, closing: false };
 
 test('old server connections are closed, and what is new is told from what is old', async () => {
-  const state = { paused: false, xacts: 120, servers: [{ ...old }, { age: 5, closing: false }] };
+  const state = { paused: false, queryMicros: 120, servers: [{ ...old }, { age: 5, closing: false }] };
   const { context, told } = consoleOf(state);
   expect(await pgbouncerReconnect.look(target, context)).toMatchObject({
     state: 'same',
@@ -26,8 +26,8 @@ test('old server connections are closed, and what is new is told from what is ol
 });
 
 test.each([
-  ['paused', { paused: true, xacts: 120, servers: [] }, /RESUME comes first/],
-  ['restarted', { paused: false, xacts: 3, servers: [] }, /restarted/],
+  ['paused', { paused: true, queryMicros: 120, servers: [] }, /RESUME comes first/],
+  ['restarted', { paused: false, queryMicros: 3, servers: [] }, /restarted/],
 ])('when it was %s nothing is told to PgBouncer', async (_name, state, reason) => {
   const { context, told } = consoleOf(state);
   expect(await pgbouncerReconnect.execute(target, context)).toEqual({

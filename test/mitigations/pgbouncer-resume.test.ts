@@ -3,8 +3,8 @@ import { pgbouncerResume } from '../../src/mitigations/pgbouncer-resume.ts';
 import { testService } from '../helpers/test-service.ts';
 import { consoleOf } from './pgbouncer-console.ts';
 
-const target = { console: 'pgbouncer:6432', database: 'debtflow', xacts: 100 };
-const paused = { paused: true, xacts: 100, servers: [] };
+const target = { console: 'pgbouncer:6432', database: 'debtflow', queryMicros: 100 };
+const paused = { paused: true, queryMicros: 100, servers: [] };
 
 test('a paused database is resumed once, and seen to be served', async () => {
   const { context, told } = consoleOf({ ...paused });
@@ -26,8 +26,8 @@ test('a paused database is resumed once, and seen to be served', async () => {
 describe('nothing is told to PgBouncer', () => {
   test.each([
     ['resumed meanwhile', { ...paused, paused: false }, target, /not paused any more/],
-    ['resumed and paused anew', { ...paused, xacts: 101 }, target, /paused anew/],
-    ['restarted', { ...paused, xacts: 3 }, target, /restarted/],
+    ['resumed and paused anew', { ...paused, queryMicros: 101 }, target, /paused anew/],
+    ['restarted', { ...paused, queryMicros: 3 }, target, /restarted/],
     ['gone', paused, { ...target, database: 'other' }, /no database other/],
     ['another PgBouncer', paused, { ...target, console: 'pgbouncer-2:6432' }, /another PgBouncer/],
   ])('when it was %s', async (_name, state, shown, reason) => {

@@ -91,7 +91,7 @@ test('counters become what happened in the window', () => {
   expect(traffic).toEqual({
     ...{
       database: 'debtflow',
-      totalXacts: 200,
+      totalQueryMicros: 2_000_000,
       xactPerSecond: 100,
       queryPerSecond: 200,
       averageXactMs: 40,

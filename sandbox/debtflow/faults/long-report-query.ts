@@ -16,7 +16,7 @@ FROM "accounts_activity" INNER JOIN "accounts_debtor"
 GROUP BY "accounts_debtor"."id" ORDER BY "mentions" DESC`.trim();
 
 const END_DEADLINE_MS = 2_000;
-const FELT_AFTER_MS = 3_000;
+const FELT_AFTER_MS = 4_000;
 const ENOUGH_P95_MS = 300;
 
 /** It starts again with more processes until the clients of this machine feel it. */

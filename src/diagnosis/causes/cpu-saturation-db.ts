@@ -50,7 +50,14 @@ export const cpuSaturationDb: CauseRule = {
   needs: ['host', 'active-queries'],
   explainedBy: [
     ...['missing-index', 'plan-regression', 'n-plus-one', 'connection-churn', 'traffic-spike'],
-    ...['long-running-query', 'stale-stats-bloat', 'celery-contention', 'cpu-steal', 'cpu-saturation-api'],
+    ...[
+      'sort-spill',
+      'long-running-query',
+      'stale-stats-bloat',
+      'celery-contention',
+      'cpu-steal',
+      'cpu-saturation-api',
+    ],
   ],
 
   judge(the) {

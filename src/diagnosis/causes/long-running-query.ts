@@ -38,7 +38,7 @@ export const longRunningQuery: CauseRule = {
   explanation: {
     what: 'One statement, often a report or an export, has been running for long and takes CPU, I/O or locks that the requests need.',
     signs:
-      'An active session older than longQueryMs that waits for nobody has at least longQueryShare of the database activity, or others wait for its locks, while the API is slow. Ruled out for a victim of a lock, and when the API does not suffer.',
+      'An active session older than longQueryMs that waits for nobody has at least longQueryShare of the database activity, or others wait for its locks, while the API is slow. Ruled out for a victim of a lock, for VACUUM and ANALYZE, and when the API does not suffer.',
     act: [
       'Cancel the query; the session stays, its transaction is rolled back.',
       'Ask its owner before it starts again.',
@@ -131,6 +131,9 @@ function notLong({ facts }: Case, groups: readonly Group[]) {
   ]);
 }
 
+/** Killing a vacuum makes the next one longer; what it takes away shows as I/O, and its locks as locks. */
+const MAINTENANCE = /^\s*(?:vacuum|analyze)\b/i;
+
 /** Victims of a lock look long-running too; they wait, so they are left out. */
 function groupsOf({ facts }: Case): Group[] {
   const { longQueryMs } = facts.service.thresholds;
@@ -146,6 +149,7 @@ function groupsOf({ facts }: Case): Group[] {
       session.waitEventType !== 'Lock' &&
       // A download over a slow line waits for its client, and takes nothing from anybody.
       session.waitEventType !== 'Client' &&
+      !MAINTENANCE.test(session.query.text) &&
       !waiters.has(session.pid) &&
       ((session.queryAgeMs ?? 0) >= longQueryMs || dominates(session, facts.reports['active-queries'])),
   );

@@ -31,7 +31,9 @@ export function offerReconnect(report: PgbouncerReport, database: Database, fact
 function targetOf(report: PgbouncerReport, { name }: Database, { service }: Facts): PooledTarget | null {
   const console = consoleTitleOf(service);
   const traffic = report.traffic.find(({ database }) => database === name);
-  return console === null ? null : { console, database: name, xacts: traffic?.totalXacts ?? null };
+  return console === null
+    ? null
+    : { console, database: name, queryMicros: traffic?.totalQueryMicros ?? null };
 }
 
 function poolsOf(report: PgbouncerReport, { name, poolSize, disabled }: Database): PoolsNow {

@@ -87,7 +87,11 @@ describe('a pool without a free connection', () => {
 
   test.each([
     ['nobody waits', healthyPgbouncerReport(), /no request waits at PgBouncer/],
-    ['they wait for a moment', one({ longestWaitMs: 30 }), /which connections that come free soon explain/],
+    [
+      'they wait for a moment',
+      one({ longestWaitMs: 30, averageWaiting: 0.4 }),
+      /which connections that come free soon explain/,
+    ],
     ['one sample saw it', one({ samplesWaiting: 1 }), /come free soon/],
     ['a connection is free', one({ serversIdle: 2 }), /come free soon/],
     ['they are no requests', one({ user: 'reports' }), /no request waits/],
@@ -95,6 +99,16 @@ describe('a pool without a free connection', () => {
     const said = verdictOn('pool-starvation', { ...held, pgbouncer });
     expect(said.status).toBe('ruled-out');
     expect(said.summary).toMatch(words);
+  });
+
+  test('is found when each wait is short, but somebody waits all the time', () => {
+    const short = one({ longestWaitMs: 30, averageWaiting: 4, samplesWaiting: 12 });
+    expect(verdictOn('pool-starvation', { ...held, pgbouncer: { ...short, samples: 13 } })).toMatchObject({
+      status: 'found',
+    });
+    expect(verdictOn('pool-starvation', { ...held, pgbouncer: { ...short, samples: 30 } })).toMatchObject({
+      status: 'ruled-out',
+    });
   });
 
   test('is ruled out when the API does not suffer', () => {
@@ -130,14 +144,14 @@ describe('a PgBouncer that is paused', () => {
     const postgres = { url: 'postgres://p@db/debtflow', applicationRoles: ['debtflow'] };
     const pooled = testService({ targets: { postgres, pgbouncer } });
     const offered = (change: object) => {
-      const traffic = { ...idleTraffic, database: 'debtflow', totalXacts: 4_711 };
+      const traffic = { ...idleTraffic, database: 'debtflow', totalQueryMicros: 4_711 };
       const report = { ...stopped(change), traffic: [traffic] };
       return verdictOn('pgbouncer-paused', { ...waiting([]), pgbouncer: report }, undefined, pooled);
     };
     expect(offered({ paused: true }).mitigations).toMatchObject([
       {
         kind: 'pgbouncer-resume',
-        target: { console: 'bouncer:6432', database: 'debtflow', xacts: 4_711 },
+        target: { console: 'bouncer:6432', database: 'debtflow', queryMicros: 4_711 },
         dryRun: { clientsWaiting: 5 },
       },
     ]);

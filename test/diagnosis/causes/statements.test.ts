@@ -92,6 +92,13 @@ describe('a missing index', () => {
     expect(verdictOn('long-running-query', reports)).toMatchObject({ consequenceOf: 'missing-index' });
   });
 
+  test.each(['VACUUM (ANALYZE) payments', ' analyze payments'])('%s is no query to be cancelled', (text) => {
+    const query = { ...lacking.query, text, fingerprint: 'v' };
+    const vacuum = session({ pid: 9, role: 'admin', queryAgeMs: 60_000, averageActive: 2, query });
+    const reports = { 'active-queries': activeReport([['IO', 'DataFileRead', 2, 'admin']], [vacuum]) };
+    expect(verdictOn('long-running-query', reports)).toMatchObject({ status: 'ruled-out' });
+  });
+
   test('is ruled out when the index is there, when hypopg sees no gain, when nobody suffers, and behind locks', () => {
     const exists = { ...lacking, index: candidate({ status: 'exists', existing: 'public.there' }) };
     const whatIf = { costBefore: 100, costAfter: 90, used: true, worth: false };
