@@ -7,8 +7,8 @@ import { judge } from './judge.ts';
 import type { Product } from './product.ts';
 import { secondsSince } from './until.ts';
 
-/** Where nothing gets slow there is nothing to wait for: long enough for a window to be full of it. */
-const INNOCENT_MS = 4_000;
+/** From the fault to `/latency`, at least. */
+const REACTION_MS = 4_000;
 
 /** One row of the rehearsal. */
 export interface Result {
@@ -73,8 +73,11 @@ export async function runCase(
 async function breakIt(product: Product, one: Case, getsSlow: boolean): Promise<void> {
   if (one.load !== undefined) await product.setLoad(one.load);
   for (const name of one.faults) await product.workspace.fault(name, true);
+  if (one.atStart) return;
+  // Nobody is at the keyboard sooner.
+  const reaction = sleep(REACTION_MS);
   if (getsSlow) await untilSlow(product);
-  else if (!one.atStart) await sleep(INNOCENT_MS);
+  await reaction;
 }
 
 /** The whole way of an approval; only what was offered can be asked for. */

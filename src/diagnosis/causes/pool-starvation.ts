@@ -25,7 +25,7 @@ export const poolStarvation: CauseRule = {
   explanation: {
     what: 'All server connections of a pool of PgBouncer are taken, and requests wait for the next one that becomes free. PostgreSQL does not see these requests at all; to Django every query just takes long.',
     signs:
-      'Clients wait in at least two samples, one of them for poolWaitMs or more, or somebody nearly all the time, and no server connection is idle. A cause of its own when sessions hold them idle in transaction, or when the pool is too small while PostgreSQL has nothing to do; otherwise the consequence of locks or slow statements. Ruled out when nobody waits.',
+      'Clients wait in at least two samples, one of them for poolWaitMs or more, and no server connection is idle; or somebody waits most of the time. A cause of its own when sessions hold them idle in transaction, or when the pool is too small while PostgreSQL has nothing to do; otherwise the consequence of locks or slow statements. Ruled out when nobody waits.',
     act: [
       'See what the server connections do: waiting for locks, long statements, or idle in transaction.',
       'End old transactions that do nothing; each gives a connection back.',
@@ -84,14 +84,17 @@ function starvedPools({ facts }: Case, report: PgbouncerReport): Pool[] {
   const { poolWaitMs } = facts.service.thresholds;
   return report.pools
     .filter(({ user }) => facts.isApplication(user))
-    .filter((pool) => pool.samplesWaiting >= 2 && pool.serversIdle === 0)
-    .filter((pool) => pool.longestWaitMs >= poolWaitMs || waitsAllTheTime(pool, report))
+    .filter(({ samplesWaiting }) => samplesWaiting >= 2)
+    .filter(
+      (pool) =>
+        (pool.longestWaitMs >= poolWaitMs && pool.serversIdle === 0) || waitsMostOfTheTime(pool, report),
+    )
     .sort((a, b) => b.averageWaiting - a.averageWaiting || a.database.localeCompare(b.database));
 }
 
-/** Each wait may be short, and yet at any moment of the window somebody waits. */
-const waitsAllTheTime = ({ averageWaiting, samplesWaiting }: Pool, { samples }: PgbouncerReport): boolean =>
-  averageWaiting >= 1 && samplesWaiting * 4 >= samples * 3;
+/** Each wait may be short, and a connection free at the end of the window, and yet most of the time somebody waits. */
+const waitsMostOfTheTime = ({ averageWaiting, samplesWaiting }: Pool, { samples }: PgbouncerReport) =>
+  averageWaiting >= 1 && samplesWaiting * 2 > samples;
 
 function notStarved({ facts }: Case, report: PgbouncerReport) {
   const pools = report.pools.filter(({ user }) => facts.isApplication(user));

@@ -93,7 +93,7 @@ describe('a pool without a free connection', () => {
       /which connections that come free soon explain/,
     ],
     ['one sample saw it', one({ samplesWaiting: 1 }), /come free soon/],
-    ['a connection is free', one({ serversIdle: 2 }), /come free soon/],
+    ['a connection is free', one({ serversIdle: 2, averageWaiting: 0.5 }), /come free soon/],
     ['they are no requests', one({ user: 'reports' }), /no request waits/],
   ])('is ruled out when %s', (_why, pgbouncer, words) => {
     const said = verdictOn('pool-starvation', { ...held, pgbouncer });
