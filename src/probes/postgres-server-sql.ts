@@ -8,7 +8,18 @@ export const CAPABILITY = `
     to_regclass('pg_catalog.pg_stat_io') is not null as io,
     current_setting('track_io_timing') = 'on' as "ioTimed",
     pg_is_in_recovery() as "inRecovery",
-    (extract(epoch from clock_timestamp() - pg_postmaster_start_time()) * 1000)::float8 as "uptimeMs"`;
+    (extract(epoch from clock_timestamp() - pg_postmaster_start_time()) * 1000)::float8 as "uptimeMs",
+    has_function_privilege('pg_catalog.pg_ls_tmpdir(oid)', 'execute') as "temporaryFiles"`;
+
+// Counters know a temporary file when its statement has ended; its name tells whose it is before that.
+export const TEMPORARY_FILES = `
+  select substring(f.name from '^pgsql_tmp([0-9]+)[.]')::int as pid, t.oid::text || '/' || f.name as name, f.size::float8 as bytes
+  from pg_tablespace t
+  cross join lateral pg_ls_tmpdir(t.oid) f
+  where t.spcname <> 'pg_global'
+  and f.name ~ '^pgsql_tmp[0-9]+[.]'
+  order by f.size desc
+  limit 500`;
 
 /** What of the server's views is read; columns that a version lacks are missing keys of the JSON. */
 export function countersSql(has: { checkpointer: boolean; wal: boolean; io: boolean }): string {

@@ -12,8 +12,10 @@ import {
   SETTING_NAMES,
   SETTINGS,
   SLOTS,
+  TEMPORARY_FILES,
 } from './postgres-server-sql.ts';
 import type { Probe } from './probe.ts';
+import { type TemporaryFile, TemporaryFiles, temporaryFilesOf } from './temporary-files.ts';
 
 const ROUND_TRIPS = 5;
 
@@ -56,6 +58,8 @@ const Report = z.object({
   /** `select 1` on an open connection: the network and the server's readiness to answer. */
   roundTrip: z.object({ p50Ms: z.number(), maxMs: z.number(), samples: z.int() }),
   activity: ServerActivity,
+  /** What statements that still run have spilled, the largest first; null where the role may not look. */
+  temporaryFiles: z.array(TemporaryFiles).nullable(),
   slots: z.array(Slot),
   slotsLeftOut: z.int(),
   senders: z.array(Sender),
@@ -75,6 +79,7 @@ interface Capability {
   ioTimed: boolean;
   inRecovery: boolean;
   uptimeMs: number;
+  temporaryFiles: boolean;
 }
 type WithTotal<T> = T & { total: number };
 
@@ -84,7 +89,7 @@ export const postgresServer: Probe<PostgresServerReport> = {
   title: 'The PostgreSQL server',
   runbookStep: 8,
   needs: ['postgres'],
-  cost: '2 reads of the cumulative counters around the window, 4 of the catalog, and 5 times select 1',
+  cost: '2 reads of the cumulative counters and of the list of temporary files around the window, 4 of the catalog, and 5 times select 1',
   requires: ['postgres:reachable', 'postgres:read-all-stats'],
   improvedBy: ['postgres:io-timing'],
   report: Report,
@@ -98,7 +103,9 @@ export const postgresServer: Probe<PostgresServerReport> = {
     const [capability] = await rows<Capability>(CAPABILITY);
     if (!capability) throw new BotError('target-protocol', 'PostgreSQL gave no answer about itself');
     const read = () => readCounters(postgres, capability, signal);
+    const files = async () => (capability.temporaryFiles ? rows<TemporaryFile>(TEMPORARY_FILES) : null);
     const before = await read();
+    const filesBefore = await files();
     const settings = await rows<z.infer<typeof Setting>>(SETTINGS, [SETTING_NAMES]);
     const slots = await rows<WithTotal<z.infer<typeof Slot>>>(SLOTS);
     const senders = await rows<WithTotal<z.infer<typeof Sender>>>(SENDERS);
@@ -106,10 +113,11 @@ export const postgresServer: Probe<PostgresServerReport> = {
     const roundTrip = await measureRoundTrip(postgres, signal);
     await sleep(Math.max(0, windowMs - (performance.now() - begin)), undefined, { signal });
     const activity = difference(before, await read(), capability.ioTimed);
+    const temporaryFiles = temporaryFilesOf(filesBefore, await files());
     const { version, versionNumber, inRecovery, uptimeMs } = capability;
     return {
       ...{ version: version.split(' ')[0] ?? version, versionNumber, inRecovery, uptimeMs },
-      ...{ roundTrip, activity, backups, settings },
+      ...{ roundTrip, activity, temporaryFiles, backups, settings },
       slots,
       slotsLeftOut: Math.max(0, (slots[0]?.total ?? 0) - slots.length),
       senders,
@@ -156,7 +164,7 @@ function measureRoundTrip(
   });
 }
 
-function notSeen({ wal, io, ioTimed, versionNumber }: Capability): NotSeen[] {
+function notSeen({ wal, io, ioTimed, temporaryFiles, versionNumber }: Capability): NotSeen[] {
   const version = Math.floor(versionNumber / 10_000);
   return [
     ...(wal
@@ -174,6 +182,15 @@ function notSeen({ wal, io, ioTimed, versionNumber }: Capability): NotSeen[] {
             what: 'time spent reading and writing blocks',
             reason: 'track_io_timing is off',
             remedy: 'alter system set track_io_timing = on (and reload)',
+          },
+        ]),
+    ...(temporaryFiles
+      ? []
+      : [
+          {
+            what: 'temporary files of statements that still run',
+            reason: 'permission denied for pg_ls_tmpdir',
+            remedy: 'grant pg_monitor to the role of the probes',
           },
         ]),
   ];

@@ -7,7 +7,8 @@ import { cancelStatement, openSession, runOnce } from './session.ts';
 const NAME = 'debtflow-import';
 const OWNER = 'debtflow-migrate';
 const FIRST_SESSIONS = 6;
-const MOST_SESSIONS = 8;
+const STEP = 2;
+const MOST_SESSIONS = 20;
 const FELT_AFTER_MS = 3_000;
 const ENOUGH_P95_MS = 300;
 /** 120 MB of rows, and as much of the log. */
@@ -95,7 +96,7 @@ export function ioPressure(targets: FaultTargets): Fault {
         if (stopped) return;
         const client = await openSession(targets.database.celeryUrl, NAME);
         sessions.set(client, stage(client, table));
-        if (n + 1 < FIRST_SESSIONS) continue;
+        if (n + 1 < FIRST_SESSIONS || (n + 1) % STEP > 0) continue;
         await sleep(FELT_AFTER_MS);
         const { p95Ms } = targets.load.latency(FELT_AFTER_MS);
         if (p95Ms === null || p95Ms > ENOUGH_P95_MS) return;

@@ -27,7 +27,7 @@ export function postgresServerBlocks(report: PostgresServerReport): MessageBlock
   ];
 }
 
-function counters({ activity }: PostgresServerReport): string[][] {
+function counters({ activity, temporaryFiles }: PostgresServerReport): string[][] {
   const { checkpoints, wal, database, windowMs } = activity;
   const perSecond = (value: number | null) =>
     value === null || windowMs <= 0 ? 'not counted' : `${decimal((value * 1_000) / windowMs)} a second`;
@@ -37,7 +37,8 @@ function counters({ activity }: PostgresServerReport): string[][] {
     ['transactions', `${perSecond(database.commits)}, ${plain(database.rollbacks)} rolled back`],
     ['blocks from the buffers', fromBuffers(database.blksHit, database.blksRead)],
     ['new connections', perSecond(database.sessions)],
-    ['temporary files', `${plain(database.tempFiles)} (${size(database.tempBytes)})`],
+    ['temporary files of what ended', `${plain(database.tempFiles)} (${size(database.tempBytes)})`],
+    ...(temporaryFiles ? [['temporary files now', nowOnDisk(temporaryFiles)]] : []),
     ['WAL', size(wal.bytes)],
     [
       'checkpoints',
@@ -45,6 +46,13 @@ function counters({ activity }: PostgresServerReport): string[][] {
     ],
     ['deadlocks', plain(database.deadlocks)],
   ];
+}
+
+function nowOnDisk(files: NonNullable<PostgresServerReport['temporaryFiles']>): string {
+  const [most] = files;
+  if (!most) return 'none';
+  const total = files.reduce((sum, { bytes: each }) => sum + each, 0);
+  return `${bytes(total)} in ${count(files.length, 'process', 'processes')}, the most by pid ${most.pid}`;
 }
 
 function fromBuffers(hit: number | null, read: number | null): string {

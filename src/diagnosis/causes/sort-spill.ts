@@ -28,7 +28,7 @@ export const sortSpill: CauseRule = {
   explanation: {
     what: 'A statement sorts or hashes more than its work_mem holds, so PostgreSQL writes the rest to temporary files and reads it again. That takes the disk and the CPU from everybody else.',
     signs:
-      'Temporary files are written at spillBytesPerSecond or more, and the statement that does it holds a good part of the database. Ruled out when hardly anything is spilled, or when the API does not suffer.',
+      'Temporary files are written at spillBytesPerSecond or more, by statements that ended or by some that still run, and the statement that does it holds a good part of the database. Ruled out when hardly anything is spilled, or when the API does not suffer.',
     act: [
       'Cancel the report that spills, after a word with its owner.',
       'Raise work_mem for the role that sorts, not for all.',
@@ -78,7 +78,7 @@ export const sortSpill: CauseRule = {
 
 function found(
   the: Case,
-  spilling: readonly StatementLoad[],
+  spilling: readonly Spiller[],
   words: string,
   share: number | null,
   evidence: Evidence[],
@@ -116,34 +116,50 @@ function found(
   };
 }
 
-/** Statements that wrote temporary blocks in the window, the most first. */
-function spillersOf(the: Case): StatementLoad[] {
+interface Spiller extends StatementLoad {
+  /** Written to temporary files in the window, by what ended in it and by what still runs. */
+  spilled: number;
+}
+
+/** Statements that wrote temporary files in the window, the most first. */
+function spillersOf(the: Case): Spiller[] {
+  const files = the.facts.reports['postgres-server']?.temporaryFiles ?? [];
+  const grown = new Map(files.map(({ pid, grownBytes }) => [pid, grownBytes]));
   return statementLoads(the)
-    .filter((load) => spilledBy(load) > 0)
-    .sort((a, b) => spilledBy(b) - spilledBy(a) || a.key.localeCompare(b.key))
+    .map((load) => ({ ...load, spilled: spilledBy(load, grown) }))
+    .filter(({ spilled }) => spilled > 0)
+    .sort((a, b) => b.spilled - a.spilled || a.key.localeCompare(b.key))
     .slice(0, MAX_LISTED);
 }
 
-const spilledBy = ({ finished }: StatementLoad): number =>
-  finished.reduce((sum, { tempBlksWritten }) => sum + tempBlksWritten * BLOCK_BYTES, 0);
+const spilledBy = ({ finished, running }: StatementLoad, grown: ReadonlyMap<number, number>): number =>
+  finished.reduce((sum, { tempBlksWritten }) => sum + tempBlksWritten * BLOCK_BYTES, 0) +
+  running.reduce((sum, { pid }) => sum + (grown.get(pid) ?? 0), 0);
 
-/** Bytes a second by the counters of the database or of the statements; null when neither was read. */
+/**
+ * Bytes a second: what ended, by the counters of the database or of the statements, and what still runs, by its files.
+ * Null when none of them was read.
+ */
 function writtenPerSecond({ facts }: Case): number | null {
-  const activity = facts.reports['postgres-server']?.activity;
+  const server = facts.reports['postgres-server'];
   const top = facts.reports['top-statements'];
-  const server = activity?.database.tempBytes ?? null;
-  const byServer =
-    activity && server !== null && activity.windowMs > 0 ? server / (activity.windowMs / 1_000) : null;
-  const blocks = (top?.statements ?? []).reduce((sum, { tempBlksWritten }) => sum + tempBlksWritten, 0);
-  const byStatements = top && top.windowMs > 0 ? (blocks * BLOCK_BYTES) / (top.windowMs / 1_000) : null;
-  if (byServer === null && byStatements === null) return null;
-  return Math.max(byServer ?? 0, byStatements ?? 0);
+  const perSecond = (written: number | null | undefined, windowMs: number | undefined) =>
+    typeof written === 'number' && windowMs ? [written / (windowMs / 1_000)] : [];
+  const blocks = top?.statements.reduce((sum, { tempBlksWritten }) => sum + tempBlksWritten, 0);
+  const ended = [
+    ...perSecond(server?.activity.database.tempBytes, server?.activity.windowMs),
+    ...perSecond(blocks === undefined ? null : blocks * BLOCK_BYTES, top?.windowMs),
+  ];
+  const grown = server?.temporaryFiles?.reduce((sum, { grownBytes }) => sum + grownBytes, 0);
+  const running = perSecond(grown, server?.activity.windowMs);
+  if (ended.length + running.length === 0) return null;
+  return Math.max(0, ...ended) + (running[0] ?? 0);
 }
 
 function evidenceOf(
   written: number | null,
   waits: { waiting: number; totalActive: number; share: number },
-  spilling: readonly StatementLoad[],
+  spilling: readonly Spiller[],
 ): Evidence[] {
   return [
     ...(written === null
@@ -158,9 +174,16 @@ function evidenceOf(
       text: `on average ${decimal(waits.waiting)} of ${decimal(waits.totalActive)} busy processes waited for temporary files`,
       data: { ...waits },
     },
-    ...spilling.map((load) => ({
-      text: `${bytes(spilledBy(load))} spilled in ${count(meanOf(load)?.calls ?? 0, 'execution', 'executions')} of ${duration(meanOf(load)?.meanMs ?? 0)} by: ${shortText(load.query)}`,
-      data: { probe: 'top-statements', fingerprint: load.key, bytes: spilledBy(load), part: load.part },
-    })),
+    ...spilling.map((load) => {
+      const { key, part, spilled, query, running } = load;
+      const ended = meanOf(load);
+      const by = ended
+        ? `${count(ended.calls, 'execution', 'executions')} of ${duration(ended.meanMs)}`
+        : `${count(running.length, 'session', 'sessions')} that still ${running.length === 1 ? 'runs' : 'run'} it`;
+      return {
+        text: `${bytes(spilled)} spilled in ${by}: ${shortText(query)}`,
+        data: { fingerprint: key, pids: running.map(({ pid }) => pid), bytes: spilled, part },
+      };
+    }),
   ];
 }
