@@ -1,21 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { alterSystem, DISKLESS } from '../database.ts';
 import type { Fault, FaultTargets } from './fault.ts';
 import { cancelStatement, openSession, runOnce } from './session.ts';
+import { untilFelt } from './until-felt.ts';
 
 const NAME = 'debtflow-import';
 const OWNER = 'debtflow-migrate';
-const FIRST_SESSIONS = 6;
-const STEP = 2;
-const MOST_SESSIONS = 20;
-const FELT_AFTER_MS = 3_000;
-const ENOUGH_P95_MS = 300;
+/** So many at first, and more until the clients of this machine feel it. */
+const SESSIONS = [8, 12, 16, 20, 24, 28];
 /** 120 MB of rows, and as much of the log. */
 const ROWS_AT_ONCE = 60_000;
 
 const tableOf = (session: number) => `integrations_sftpstaging_${session}`;
-const TABLES = Array.from({ length: MOST_SESSIONS }, (_, n) => tableOf(n));
+const TABLES = Array.from({ length: Math.max(...SESSIONS) }, (_, n) => tableOf(n));
 
 /** The disk counts, as in production, and the log is full every few seconds: each time a checkpoint is forced. */
 const ON_DISK = {
@@ -92,15 +89,14 @@ export function ioPressure(targets: FaultTargets): Fault {
       const grants = TABLES.map((table) => `grant insert, truncate on ${table} to debtflow_celery`);
       await runOnce(targets.database.url, OWNER, [...tables, ...grants]);
       await alterSystem(targets.database.url, ON_DISK);
-      for (const [n, table] of TABLES.entries()) {
-        if (stopped) return;
-        const client = await openSession(targets.database.celeryUrl, NAME);
-        sessions.set(client, stage(client, table));
-        if (n + 1 < FIRST_SESSIONS || (n + 1) % STEP > 0) continue;
-        await sleep(FELT_AFTER_MS);
-        const { p95Ms } = targets.load.latency(FELT_AFTER_MS);
-        if (p95Ms === null || p95Ms > ENOUGH_P95_MS) return;
-      }
+      await untilFelt(targets, SESSIONS, async (size) => {
+        for (const table of TABLES.slice(sessions.size, size)) {
+          if (stopped) break;
+          const client = await openSession(targets.database.celeryUrl, NAME);
+          sessions.set(client, stage(client, table));
+        }
+        return !stopped;
+      });
     },
 
     async off() {

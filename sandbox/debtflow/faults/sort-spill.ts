@@ -1,9 +1,11 @@
 import type pg from 'pg';
 import type { Fault, FaultTargets } from './fault.ts';
 import { cancelStatement, openSession } from './session.ts';
+import { untilFelt } from './until-felt.ts';
 
 const NAME = 'debtflow-report: statements';
-const SESSIONS = 6;
+/** So many at first, and more until the clients of this machine feel it. */
+const SESSIONS = [6, 9, 12, 15, 18, 21, 24];
 const WORK_MEM = '64kB';
 /** For each of the templates it sorts all payments anew: hours, of which no counter knows before the end. */
 const SORT = `
@@ -39,7 +41,7 @@ export function sortSpill(targets: FaultTargets): Fault {
     name: 'sort-spill',
     group: 'Queries',
     title: 'A print run sorts on disk',
-    description: `It sorts all payments in ${SESSIONS} sessions with a work_mem of ${WORK_MEM}: gigabytes of temporary files, and no CPU left for the API.`,
+    description: `It sorts all payments in many sessions with a work_mem of ${WORK_MEM}: gigabytes of temporary files, and no CPU left for the API.`,
     truth: {
       cause: 'sort-spill',
       alsoAcceptable: ['io-saturation', 'long-running-query'],
@@ -54,11 +56,14 @@ export function sortSpill(targets: FaultTargets): Fault {
     async on() {
       stopped = false;
       try {
-        for (let n = 0; n < SESSIONS; n += 1) {
-          const client = await openSession(targets.database.reportUrl, NAME);
-          await client.query(`SET work_mem = '${WORK_MEM}'`);
-          sessions.set(client, sort(client));
-        }
+        await untilFelt(targets, SESSIONS, async (size) => {
+          while (!stopped && sessions.size < size) {
+            const client = await openSession(targets.database.reportUrl, NAME);
+            await client.query(`SET work_mem = '${WORK_MEM}'`);
+            sessions.set(client, sort(client));
+          }
+          return !stopped;
+        });
       } catch (error) {
         stopped = true;
         throw error;
