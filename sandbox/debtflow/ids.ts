@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
 
+/** Belongs to no account. */
+export const NO_ACCOUNT = '00000000-0000-0000-0000-000000000000';
+
 export type Kind = 'agency' | 'debtor' | 'account' | 'processor';
 
 /** The id of the n-th row of a kind, counted from 1: the same in every cluster, so the load needs no database. */

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { withoutImports } from './faults/dropped-index.ts';
 import { VOLUMES } from './ids.ts';
 import { FOREIGN_KEYS, type Table, tables } from './schema.ts';
 
@@ -53,6 +54,7 @@ async function repair(client: pg.Client, all: Table[]): Promise<void> {
     const indexes = after.filter((sql) => sql.startsWith('create'));
     for (const sql of indexes) await client.query(sql.replace(/ index /, ' index if not exists '));
   }
+  for (const table of ['payments_payment', 'accounts_activity']) await withoutImports(client, table);
   const { rows } = await client.query<{ name: string }>(
     "select relname as name from pg_class where 'autovacuum_enabled=false' = any(reloptions)",
   );

@@ -30,6 +30,7 @@ export type ServerName = 'redis' | 'pgbouncer';
 /** Everything that runs. */
 export interface Stack {
   stateDir: string;
+  size: 'full' | 'small';
   database: Database;
   redis: RedisServer | null;
   pgbouncer: PgBouncerServer | null;
@@ -76,7 +77,7 @@ export async function startStack(options: DebtflowOptions, stops: Stop[]): Promi
 
   progress('load');
   const load = kept(startLoad({ programs, apiUrl: api.url, volume, on: options.load ?? true, log }));
-  return { stateDir, database, redis, pgbouncer, gateway, api, celery, load };
+  return { stateDir, size, database, redis, pgbouncer, gateway, api, celery, load };
 }
 
 /** Waits for all, also when one fails: what still starts could not be stopped. */

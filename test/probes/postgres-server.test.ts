@@ -95,3 +95,45 @@ test('a reset within the window is told, and what it hid is not called zero', ()
     expect(report.activity.database.commits).toBeNull();
     expect(report.activity.checkpoints.requested).not.toBeNull();
   }));
+
+/** Sorts more than its memory holds, again and again, until it is cancelled. */
+const SORT_FOR_LONG = `select count(*) from generate_series(1, 1000) n,
+  lateral (select i from generate_series(1, 300000) i order by -i - n offset 0) sorted`;
+
+test('a sort on disk that still runs is told with its process, which no counter knows yet', () =>
+  withTestDatabase(async (database) => {
+    const analyst = await database.openSession('analyst');
+    const { rows } = await analyst.query<{ pid: number }>('select pg_backend_pid() as pid');
+    await analyst.query("set work_mem = '64kB'");
+    const sorting = analyst.query(SORT_FOR_LONG).catch((error: Error) => error.message);
+    const report = await look(database);
+    await database.query('select pg_cancel_backend($1)', [rows[0]?.pid]);
+    expect(await sorting).toMatch(/canceling statement/);
+    expect(report.temporaryFiles).toContainEqual(expect.objectContaining({ pid: rows[0]?.pid }));
+    const own = report.temporaryFiles?.find(({ pid }) => pid === rows[0]?.pid);
+    expect(own?.files).toBeGreaterThanOrEqual(1);
+    expect(own?.grownBytes).toBeGreaterThan(100_000);
+    expect(report.activity.database).toMatchObject({ tempFiles: 0, tempBytes: 0 });
+    expect(report.notSeen.map(({ what }) => what)).not.toContain(
+      'temporary files of statements that still run',
+    );
+  }));
+
+test('a role that may not list temporary files says what to grant, and everything else is told', () =>
+  withTestDatabase(async (database) => {
+    const { rows } = await database.query<{ role: string }>(
+      "select rolname as role from pg_roles where rolname = replace($1, 'app_', 'probe_')",
+      [database.appRole],
+    );
+    await database.query(
+      `revoke pg_monitor from ${rows[0]?.role}; grant pg_read_all_stats to ${rows[0]?.role}`,
+    );
+    const report = await look(database);
+    expect(report.temporaryFiles).toBeNull();
+    expect(report.notSeen).toContainEqual({
+      what: 'temporary files of statements that still run',
+      reason: 'permission denied for pg_ls_tmpdir',
+      remedy: 'grant pg_monitor to the role of the probes',
+    });
+    expect(report.activity.windowMs).toBeGreaterThan(1_000);
+  }));

@@ -2,8 +2,10 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type Guarded, startGuarded } from '../servers/guarded.ts';
 import type { Fault, FaultTargets } from './fault.ts';
+import { untilFelt } from './until-felt.ts';
 
-const PER_CORE = 5;
+/** So many processes for each core at first, and more until the clients of this machine feel it. */
+const PER_CORE = [5, 8, 12, 16];
 /** A busy loop under a name that `ps` shows. */
 const LETTERS = 'while :; do :; done # render-letters';
 
@@ -12,13 +14,23 @@ const LETTERS = 'while :; do :; done # render-letters';
  * their own, because Linux gives every session the same share (sched_autogroup).
  */
 export function cpuHog(targets: FaultTargets): Fault {
-  const count = PER_CORE * availableParallelism();
   let hogs: Guarded[] = [];
+
+  const render = (n: number) =>
+    startGuarded({
+      program: '/bin/sh',
+      dir: join(targets.stateDir, 'letters', String(n)),
+      files: {},
+      args: ['-c', LETTERS],
+      answers: async () => undefined,
+    });
+
   return {
     name: 'cpu-hog',
     group: 'Host',
     title: 'A batch job takes the CPU',
-    description: `On the same host letters are rendered in ${count} processes: the API and the database share what is left.`,
+    description:
+      'On the same host letters are rendered, in several processes for each core: the API and the database share what is left.',
     truth: {
       cause: 'cpu-saturation-api',
       alsoAcceptable: ['cpu-saturation-db'],
@@ -30,17 +42,12 @@ export function cpuHog(targets: FaultTargets): Fault {
     },
     isOn: () => hogs.length > 0,
     async on() {
-      hogs = await Promise.all(
-        Array.from({ length: count }, (_, n) =>
-          startGuarded({
-            program: '/bin/sh',
-            dir: join(targets.stateDir, 'letters', String(n)),
-            files: {},
-            args: ['-c', LETTERS],
-            answers: async () => undefined,
-          }),
-        ),
-      );
+      await untilFelt(targets, PER_CORE, async (perCore) => {
+        const more = perCore * availableParallelism() - hogs.length;
+        const started = Array.from({ length: more }, (_, n) => render(hogs.length + n));
+        hogs.push(...(await Promise.all(started)));
+        return true;
+      });
     },
     async off() {
       await Promise.all(hogs.map((hog) => hog.stop()));

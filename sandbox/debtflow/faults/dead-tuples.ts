@@ -1,17 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { idOf } from '../ids.ts';
 import type { Fault, FaultTargets } from './fault.ts';
 import { runOnce } from './session.ts';
+import { untilFelt } from './until-felt.ts';
 import { watch } from './watch.ts';
 
 const TABLE = 'integrations_sftpimportjob';
 const NAME = 'debtflow-migrate';
 const ROWS_AT_ONCE = 600_000;
-/** Attempts side by side, until the clients of this machine feel it. */
-const ATTEMPTS = [2, 1, 1, 1, 1];
-const FELT_AFTER_MS = 1_500;
-const ENOUGH_P95_MS = 250;
+/** So many attempts at first, and more until the clients of this machine feel it. */
+const ATTEMPTS = [2, 4, 6, 8, 10];
 /** The 500 rows that are left fit into a tenth of it. */
 const LARGE_BYTES = 1_000_000;
 /** Fewer do not make a scan slow: somebody has vacuumed. */
@@ -75,13 +73,15 @@ export function deadTuples(targets: FaultTargets): Fault {
 
     async on() {
       await runOnce(targets.database.url, NAME, [`alter table ${TABLE} set (autovacuum_enabled = false)`]);
-      for (const attempts of ATTEMPTS) {
-        const all = Array.from({ length: attempts }, () => runOnce(targets.database.url, NAME, BROKEN_OFF));
-        await Promise.all(all);
-        await sleep(FELT_AFTER_MS);
-        const { p95Ms } = targets.load.latency(FELT_AFTER_MS);
-        if (p95Ms === null || p95Ms > ENOUGH_P95_MS) break;
-      }
+      let made = 0;
+      await untilFelt(targets, ATTEMPTS, async (attempts) => {
+        const more = Array.from({ length: attempts - made }, () =>
+          runOnce(targets.database.url, NAME, BROKEN_OFF),
+        );
+        await Promise.all(more);
+        made = attempts;
+        return true;
+      });
       bloated.start();
     },
 

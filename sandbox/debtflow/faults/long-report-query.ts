@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { REPORT_WORKERS } from '../roles.ts';
 import type { Fault, FaultTargets } from './fault.ts';
 import { cancelStatement, openSession } from './session.ts';
+import { untilFelt } from './until-felt.ts';
 
 /**
  * One session of `debtflow_report` runs one read-only SELECT that looks for every debtor's name in every activity's
@@ -16,8 +16,6 @@ FROM "accounts_activity" INNER JOIN "accounts_debtor"
 GROUP BY "accounts_debtor"."id" ORDER BY "mentions" DESC`.trim();
 
 const END_DEADLINE_MS = 2_000;
-const FELT_AFTER_MS = 4_000;
-const ENOUGH_P95_MS = 300;
 
 /** It starts again with more processes until the clients of this machine feel it. */
 export function longReportQuery(targets: FaultTargets): Fault {
@@ -70,12 +68,11 @@ export function longReportQuery(targets: FaultTargets): Fault {
     isOn: () => session !== null,
 
     async on() {
-      for (const workers of REPORT_WORKERS) {
+      await untilFelt(targets, REPORT_WORKERS, async (workers) => {
         await end();
         await begin(workers);
-        await sleep(FELT_AFTER_MS);
-        if (!session || (targets.load.latency().p95Ms ?? 0) > ENOUGH_P95_MS) return;
-      }
+        return true;
+      });
     },
 
     off: end,

@@ -11,6 +11,7 @@ export function missingIndexActivities(targets: FaultTargets): Fault {
     table: 'accounts_activity',
     index: 'accounts_activity_account_created',
     columns: 'account_id, created_at desc',
+    history: { kind: `'letter'`, note: `'Letter ' || n || ' of the agency that had the account before'` },
     truth: {
       cause: 'missing-index',
       alsoAcceptable: ['plan-regression'],

@@ -1,3 +1,4 @@
+import { idOf } from '../ids.ts';
 import { droppedIndex } from './dropped-index.ts';
 import type { Fault, FaultTargets } from './fault.ts';
 
@@ -11,6 +12,12 @@ export function missingIndexPayments(targets: FaultTargets): Fault {
     table: 'payments_payment',
     index: 'payments_payment_account_created',
     columns: 'account_id, created_at desc',
+    history: {
+      id: 'gen_random_uuid()',
+      processor_id: `'${idOf('processor', 1)}'`,
+      status: `'completed'`,
+      amount: '25',
+    },
     truth: {
       cause: 'missing-index',
       alsoAcceptable: ['plan-regression'],

@@ -10,6 +10,8 @@ import {
   type Verdict,
 } from '../cause-rule.ts';
 import type { Evidence } from '../diagnosis.ts';
+import type { Facts } from '../facts.ts';
+import { burnersOf, cpuStateOf, hostOf } from '../hosts.ts';
 import { indexMisses, isMissing } from '../index-misses.ts';
 import { withQueue } from '../ledger.ts';
 import { isSlower, readsMuch } from '../neglected-tables.ts';
@@ -135,13 +137,16 @@ function reasonsOf({ facts }: Case, load: StatementLoad): Reason[] {
     ({ rule, relation }) =>
       rule === 'selective-seq-scan' && plan.index?.status === 'exists' && relation === plan.index.table,
   );
+  const isHogged = lacksCpu(facts);
   const analysed = (health?.tables ?? []).filter(
     ({ table, sinceAnalyzeMs }) =>
       tables.has(table) &&
       sinceAnalyzeMs !== null &&
       sinceAnalyzeMs <= recentChangeMs &&
-      // Tables are analysed every day: that alone proves nothing of what waits for a slow disk.
-      !isDiskBound(load),
+      // Tables are analysed every day: that alone proves nothing of what waits for a slow disk, or for the CPU that
+      // somebody else takes.
+      !isDiskBound(load) &&
+      !isHogged,
   );
   return [
     ...settings.map((name) =>
@@ -173,6 +178,14 @@ function reasonsOf({ facts }: Case, load: StatementLoad): Reason[] {
       ),
     ),
   ].slice(0, MAX_LISTED);
+}
+
+/** PostgreSQL stands in line for its CPU behind something that is neither it nor the API: every statement is slower. */
+function lacksCpu(facts: Facts): boolean {
+  const host = hostOf(facts, 'database');
+  if (!host || !cpuStateOf(facts, host)?.saturated) return false;
+  const { api, postgres, foreign } = burnersOf(facts, host);
+  return (foreign[0]?.cores ?? 0) > api + postgres;
 }
 
 /** Most of its time it waits for blocks; without track_io_timing nobody knows, and it counts as not. */

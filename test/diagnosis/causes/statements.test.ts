@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { candidate, explained, healthyExplainReport, node, problem } from '../../fixtures/reports/explain.ts';
+import { cpuBusy, healthyHostReport, process } from '../../fixtures/reports/host.ts';
 import { healthyNPlusOneReport, lookup } from '../../fixtures/reports/n-plus-one.ts';
 import { healthyPostgresServerReport } from '../../fixtures/reports/postgres-server.ts';
 import { healthyTableHealthReport, tableHealth } from '../../fixtures/reports/table-health.ts';
@@ -252,6 +253,15 @@ describe('a plan regression', () => {
     expect(verdictOn('plan-regression', { ...regressed, ...health(9e8) }).status).toBe('could-not-look');
   });
 
+  test('cannot be told beside something that takes the CPU from every statement', () => {
+    const hogs = Array.from({ length: 9 }, (_, pid) => process('render-letters', 0.2, { pid }));
+    const host = healthyHostReport({ cpu: cpuBusy(0.99), topProcesses: [...hogs, process('postgres', 0.2)] });
+    const hogged = { ...regressed, ...health(600_000), host };
+    expect(verdictOn('plan-regression', hogged).status).toBe('could-not-look');
+    const own = healthyHostReport({ cpu: cpuBusy(0.99), topProcesses: [process('postgres', 1.9)] });
+    expect(verdictOn('plan-regression', { ...hogged, host: own }).status).toBe('found');
+  });
+
   test('is ruled out when all are slower alike, when an index is missing, and when nobody suffers', () => {
     const all = ['a', 'b', 'c'].map((fingerprint) =>
       statement({ fingerprint, meanMs: 60, earlierMeanMs: 1 }),
@@ -294,6 +304,35 @@ describe('sorts on disk', () => {
     expect(said).toMatchObject({ status: 'found', first: 'sort-spill', confidence: 0.9 });
     expect(said.summary).toMatch(/^Sorts do not fit into memory by analyst: 29 MB a second/);
     expect(said.advice.join()).toContain("alter role analyst set work_mem = '64MB'");
+  });
+
+  test('are found by the files of a statement that has been running since before the window', () => {
+    const running = {
+      ...spill,
+      'active-queries': activeReport(
+        [
+          ['IO', 'BuffileWrite', 6, 'analyst'],
+          ['CPU', 'on-cpu', 3],
+        ],
+        [session({ pid: 77, role: 'analyst', queryAgeMs: 60_000, query })],
+      ),
+      'top-statements': healthyTopStatementsReport([statement()]),
+      'postgres-server': {
+        ...healthyPostgresServerReport(),
+        temporaryFiles: [{ pid: 77, files: 2, bytes: 300_000_000, grownBytes: 120_000_000 }],
+      },
+    };
+    const said = verdictOn('sort-spill', running);
+    expect(said).toMatchObject({ status: 'found', first: 'sort-spill' });
+    expect(said.summary).toMatch(/^Sorts do not fit into memory by analyst: 38 MB a second/);
+    const idle = {
+      ...running['postgres-server'],
+      temporaryFiles: [{ pid: 77, files: 2, bytes: 3e8, grownBytes: 0 }],
+    };
+    const calm = { 'active-queries': activeReport([['CPU', 'on-cpu', 3]]) };
+    expect(verdictOn('sort-spill', { ...running, ...calm, 'postgres-server': idle }).status).toBe(
+      'ruled-out',
+    );
   });
 
   test('are ruled out when little is spilled, when nobody suffers, and beside a lock pile-up; else unknown', () => {
