@@ -31,6 +31,14 @@ export async function approverRefusal(
   return null;
 }
 
+/** Whether a freeze holds: it forbids even what is covered by an earlier approval. */
+export async function freezeRefusal(db: Db): Promise<ClaimRefusal | null> {
+  const freeze = await freezeAtClaim(db);
+  if (!freeze) return null;
+  const reason = 'changes were frozen before it started; nothing was done';
+  return { reason, because: { because: 'frozen', freeze: freeze.id } };
+}
+
 /**
  * Whether a freeze, or the configuration of now, forbids what was approved. Part of the claim's transaction: a freeze
  * waits for claims under way, and whatever is claimed after it sees it.
@@ -40,11 +48,8 @@ export async function claimRefusal(
   row: MitigationRow,
   service: NamedService,
 ): Promise<ClaimRefusal | null> {
-  const freeze = await freezeAtClaim(db);
-  if (freeze) {
-    const reason = 'changes were frozen before it started; nothing was done';
-    return { reason, because: { because: 'frozen', freeze: freeze.id } };
-  }
+  const frozen = await freezeRefusal(db);
+  if (frozen) return frozen;
   if (service.mitigations.disabled.includes(row.kind)) {
     const reason = `${row.kind} was disabled for this service before it started; nothing was done`;
     return { reason, because: { because: 'configuration' } };

@@ -4,12 +4,11 @@ import { budgetWords } from '../mitigations/budget-words.ts';
 import { appendAudit } from '../store/audit.ts';
 import type { Db } from '../store/database.ts';
 import { claimMitigation, isServiceBusy, lockService } from '../store/executions.ts';
-import { freezeAtClaim } from '../store/freeze.ts';
 import { inIncident } from '../store/incidents.ts';
 import { type MitigationRow, moveMitigation } from '../store/mitigations.ts';
 import { addTimeline } from '../store/timeline.ts';
 import { budgetRefusal } from './budget.ts';
-import { approverRefusal, type ClaimRefusal, claimRefusal } from './claim-guard.ts';
+import { approverRefusal, type ClaimRefusal, claimRefusal, freezeRefusal } from './claim-guard.ts';
 import type { IncidentDeps } from './deps.ts';
 import { mitigationOf } from './kinds.ts';
 import { about, auditOf } from './mitigation-record.ts';
@@ -59,7 +58,7 @@ export function claim(
 /** What the freeze, the configuration and the limits of now forbid counts, although it was approved before. */
 async function refusalOf(db: Db, row: MitigationRow, service: NamedService): Promise<ClaimRefusal | null> {
   const covered = row.coveredBy !== null;
-  const guarded = covered ? await frozen(db) : await claimRefusal(db, row, service);
+  const guarded = covered ? await freezeRefusal(db) : await claimRefusal(db, row, service);
   if (guarded) return guarded;
   const mitigation = mitigationOf(row.kind);
   const unavailable = mitigation ? mitigation.unavailable(service) : 'this kind of mitigation is not known';
@@ -71,16 +70,6 @@ async function refusalOf(db: Db, row: MitigationRow, service: NamedService): Pro
   if (!spent) return null;
   const reason = `${budgetWords(spent.what, spent.limit)}; nothing was done`;
   return { reason, because: { because: spent.refused, what: spent.what } };
-}
-
-async function frozen(db: Db): Promise<ClaimRefusal | null> {
-  const freeze = await freezeAtClaim(db);
-  return (
-    freeze && {
-      reason: 'changes were frozen before it started; nothing was done',
-      because: { because: 'frozen', freeze: freeze.id },
-    }
-  );
 }
 
 /** An approved mitigation is not carried out after all. */

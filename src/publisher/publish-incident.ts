@@ -8,6 +8,7 @@ import { type IncidentView, loadIncidentView } from '../incidents/view.ts';
 import type { Database } from '../store/database.ts';
 import { forgetMessage, type MessageRow, markPublished, messagesOf } from '../store/messages.ts';
 import type { Pace } from './pace.ts';
+import { publishCanvas } from './publish-canvas.ts';
 import { publishReport } from './publish-report.ts';
 import { isWrongChannel, publishSlot } from './publish-slot.ts';
 
@@ -29,6 +30,8 @@ export interface Shown {
   charts: boolean;
   /** False once Slack said that the bot may not upload files. */
   files: boolean;
+  /** False once Slack refused to make or change a canvas. */
+  canvas: boolean;
   /** Why Slack takes nothing from the bot until somebody mends it; null while it does. */
   trouble: string | null;
   /** When each slot was sent last, in milliseconds. */
@@ -73,6 +76,7 @@ export async function publishIncident(state: Shown, incidentId: number): Promise
     if (state.signal.aborted) return 1;
   }
   if (threadTs) await publishReport(state, view, known.get('report-file'), threadTs);
+  if (threadTs) await publishCanvas(state, view, known.get('report-canvas'));
   // What could not be uploaded is shown as text, at once.
   if (hadFiles && !state.files) return 1;
   if (refused) throw refused;

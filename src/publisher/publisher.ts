@@ -55,6 +55,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
     signal: stopping.signal,
     charts: true,
     files: true,
+    canvas: true,
     trouble: null,
     lastSent: new Map(),
     stopping,

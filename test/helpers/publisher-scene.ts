@@ -26,9 +26,9 @@ export interface Scene {
   settled(incident: Incident): Promise<void>;
 }
 
-/** A stand-in workspace with the scopes of the manifest and these, a store with two services, and what a test does. */
-export async function openScene(scopes: string[] = []): Promise<Scene> {
-  const granted = [...readManifest().scopes, ...scopes];
+/** A stand-in workspace with the scopes of the manifest but these, a store with two services, and what a test does. */
+export async function openScene(withoutScopes: string[] = []): Promise<Scene> {
+  const granted = readManifest().scopes.filter((scope) => !withoutScopes.includes(scope));
   const slack = await openTestSlack({ manifest: { scopes: granted } });
   const store = await openTestStore();
   const stops: (() => Promise<void>)[] = [];

@@ -44,7 +44,7 @@ test('an idle transaction holds up the API: found, ended as proposed, gone', () 
       const { ended } = await waitForRow(database, 4);
       const service = serviceOn(database, {
         targets: { metrics: { url } },
-        approvals: { approvers: ['UAPPROVER'] },
+        approvals,
       });
       const progress: string[] = [];
       const triage = await run(service, (outcome) => progress.push(outcome.probeId));
@@ -82,9 +82,7 @@ test('the same idle transaction without waiters, and a quick API: healthy, nothi
     withApi(0.04, async (url) => {
       await createAccounts(database);
       const holder = await holdRow(database);
-      const triage = await run(
-        serviceOn(database, { targets: { metrics: { url } }, approvals: { approvers: ['UAPPROVER'] } }),
-      );
+      const triage = await run(serviceOn(database, { targets: { metrics: { url } }, approvals }));
       expect(triage.diagnosis).toMatchObject({ verdict: 'healthy', severity: 'none' });
       expect(triage.diagnosis.causes.flatMap(({ mitigations }) => mitigations)).toEqual([]);
       await holder.end();

@@ -43,7 +43,7 @@ test('people on call are mentioned once: not again by an edit, a restart, or a n
 });
 
 test('the report is uploaded into the thread, once each time that somebody asks', async () => {
-  const scene = await openScene(['files:write']);
+  const scene = await openScene();
   const incident = await diagnosed(scene);
   scene.publish();
   await scene.settled(incident);
@@ -60,7 +60,7 @@ test('the report is uploaded into the thread, once each time that somebody asks'
 });
 
 test('an upload whose answer got lost is found by its name, not repeated', async () => {
-  const scene = await openScene(['files:write']);
+  const scene = await openScene();
   const incident = await diagnosed(scene);
   scene.publish();
   await scene.settled(incident);
@@ -71,7 +71,7 @@ test('an upload whose answer got lost is found by its name, not repeated', async
 });
 
 test('without the scope the report comes as text, and only the log complains', async () => {
-  const scene = await openScene();
+  const scene = await openScene(['files:write']);
   const incident = await diagnosed(scene);
   await note(scene, incident, 'report-asked');
   scene.publish();

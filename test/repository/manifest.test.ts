@@ -47,7 +47,9 @@ const Manifest = z.strictObject({
       }),
     ),
   }),
-  oauth_config: z.strictObject({ scopes: z.strictObject({ bot: z.array(z.string()) }) }),
+  oauth_config: z.strictObject({
+    scopes: z.strictObject({ bot: z.array(z.string()), bot_optional: z.array(z.string()) }),
+  }),
   settings: z.strictObject({
     event_subscriptions: z.strictObject({ bot_events: z.array(z.string()) }),
     interactivity: z.strictObject({ is_enabled: z.literal(true) }),
@@ -72,7 +74,9 @@ const SCOPES: Record<string, string | string[] | null> = {
   'conversations.replies': ['channels:history', 'groups:history'],
   'conversations.info': 'channels:read',
   'conversations.open': 'im:write',
-  'files.uploadV2': 'files:write',
+  'canvases.edit': 'canvases:write',
+  'conversations.canvases.create': 'canvases:write',
+  filesUploadV2: 'files:write',
   'pins.add': 'pins:write',
   'reactions.add': 'reactions:write',
   'usergroups.users.list': 'usergroups:read',
@@ -95,7 +99,7 @@ const all = (pattern: RegExp) =>
   [...new Set([...code.matchAll(pattern)].map((match) => match[1] ?? ''))].sort();
 
 const methods = all(
-  /(?:slack|client)\.((?:auth|chat|conversations|files|pins|reactions|usergroups|users|views|bookmarks|canvases)(?:\.\w+)+)\(/g,
+  /(?:slack|client)\.(filesUploadV2|(?:auth|chat|conversations|pins|reactions|usergroups|users|views|bookmarks|canvases)(?:\.\w+)+)\(/g,
 );
 const commands = all(/\.command\('(\/[^']+)'/g);
 const events = all(/\.event\('(\w+)'/g);
@@ -112,7 +116,9 @@ test('the scopes are those that the methods, events, commands and shortcuts need
     ...events.flatMap((event) => EVENT_SCOPES[event] ?? []),
     ...(commands.length + shortcuts.length > 0 ? ['commands'] : []),
   ]);
-  expect(manifest.oauth_config.scopes.bot.toSorted()).toEqual([...needed].sort());
+  const { bot, bot_optional: optional } = manifest.oauth_config.scopes;
+  expect(bot.toSorted()).toEqual([...needed].sort());
+  expect(optional.filter((scope) => !bot.includes(scope))).toEqual([]);
 });
 
 test('commands, events and shortcuts of the manifest are those that the code listens to', () => {
