@@ -17,9 +17,14 @@ export interface Blocker {
 
 /**
  * Roots of these classes that requests wait for: one of them long enough, or so many in turn that at any moment of the
- * window somebody waited. The application's own time-out may end each single wait before the threshold.
+ * window somebody waited. The application's own time-out may end each single wait before the threshold. `young` takes the
+ * holder that has only just followed others, too: whoever asks for it must not offer to end that one.
  */
-export function blockersOf({ facts, ledger }: Case, classes: readonly LockRoot['class'][]): Blocker[] {
+export function blockersOf(
+  { facts, ledger }: Case,
+  classes: readonly LockRoot['class'][],
+  young = false,
+): Blocker[] {
   const tree = facts.reports['lock-tree'];
   if (!tree) return [];
   const { lockWaitMs } = facts.service.thresholds;
@@ -34,7 +39,8 @@ export function blockersOf({ facts, ledger }: Case, classes: readonly LockRoot['
         : victimsOf(facts, tree, root.pid);
       const longEnough = victims.some((node) => (node.waitMs ?? 0) >= lockWaitMs);
       const heldMs = Math.max(session?.stateAgeMs ?? 0, session?.xactAgeMs ?? 0);
-      const allTheTime = heldMs >= lockWaitMs && (byRoot.get(root.pid) ?? 0) >= 1;
+      const longHeld = young ? tree.waitingAtBegin > 0 : heldMs >= lockWaitMs;
+      const allTheTime = longHeld && (byRoot.get(root.pid) ?? 0) >= 1;
       return session && victims.length > 0 && (longEnough || allTheTime)
         ? [{ root, session, victims, fillsServer }]
         : [];

@@ -65,7 +65,8 @@ export const celeryContention: CauseRule = {
   ],
 
   judge(the) {
-    const blockers = blockersOf(the, ['active', 'idle-in-transaction']).filter(({ session }) =>
+    // No session is offered here, and a look may fall on the change from one batch to the next.
+    const blockers = blockersOf(the, ['active', 'idle-in-transaction'], true).filter(({ session }) =>
       isNamedCelery(session),
     );
     if (blockers.length > 0) return byLocks(the, blockers);

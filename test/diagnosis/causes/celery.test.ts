@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Reports } from '../../../src/probes/index.ts';
-import type { LockNode } from '../../../src/probes/lock-tree.ts';
+import type { LockNode, LockTreeReport } from '../../../src/probes/lock-tree.ts';
 import { healthyCeleryReport, queue, waitingTasks } from '../../fixtures/reports/celery.ts';
 import { healthyTopStatementsReport, statement } from '../../fixtures/reports/top-statements.ts';
 import { activeReport, lockNode, lockReport } from '../../helpers/reports.ts';
@@ -40,6 +40,20 @@ describe('Celery that competes with the API', () => {
     expect(offeredFor('lock-active-writer', reports)).toMatchObject({
       ...{ status: 'ruled-out', summary: expect.stringContaining('tasks of Celery do in turn') },
     });
+  });
+
+  test("is the cause when the next batch has only just begun, which is nobody else's", () => {
+    const young = task({ xactAgeMs: 200, stateAgeMs: 100 }, false);
+    const tree = young['lock-tree'] as LockTreeReport;
+    const nodes = tree.nodes.map((node) => (node.waitMs === null ? node : { ...node, waitMs: 150 }));
+    const reports = { ...young, 'lock-tree': { ...tree, nodes, waitingAtBegin: 5 } };
+    expect(offeredFor('celery-contention', reports)).toMatchObject({
+      ...{ status: 'found', first: 'celery-contention', mitigations: [] },
+    });
+    expect(offeredFor('lock-active-writer', reports).status).toBe('ruled-out');
+    // Nobody waited before: an ordinary moment of an ordinary lock.
+    const first = { ...reports, 'lock-tree': { ...tree, nodes, waitingAtBegin: 0 } };
+    expect(verdictOn('celery-contention', first).status).not.toBe('found');
   });
 
   test.each([
