@@ -16,12 +16,12 @@ import { REQUEST_DIALOG, refusedDialog } from '../blocks/request-dialog.ts';
 import type { IncidentDeps } from '../incidents/deps.ts';
 import { createLooks } from '../incidents/looks.ts';
 import { slackClientOptions } from '../publisher/slack-client.ts';
+import { isFirstDelivery } from '../store/interactions.ts';
 import { onActAlone } from './act-alone.ts';
 import { answered, apology } from './answered.ts';
 import { boltLogger } from './bolt-logger.ts';
 import { onDecide, onLookAgain, onRequestMitigation, onResolve, onStop, onTakeLead } from './buttons.ts';
 import { onLatencyCommand } from './command.ts';
-import { deliveredOnce } from './delivered-once.ts';
 import { createHome } from './home.ts';
 import { onIncidentButton, onIncidentMenu } from './incident-buttons.ts';
 import {
@@ -83,9 +83,8 @@ export function createSlackApp(options: SlackAppOptions, deps: IncidentDeps): Ap
     ),
   );
   app.event('app_home_opened', createHome(deps));
-  const isFirst = deliveredOnce();
   app.event('app_mention', async (args) => {
-    if (isFirst(args.body.event_id)) await onMention(deps, looks, args);
+    if (await isFirstDelivery(deps.db, args.body.event_id)) await onMention(deps, looks, args);
   });
   registerDialogs(app, options.log, deps);
   registerShortcuts(app, deps);

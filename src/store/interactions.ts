@@ -17,6 +17,15 @@ export async function earlierAnswer<Answer>(db: Db, id: string): Promise<Answer 
   return rows[0]?.answer ?? null;
 }
 
+/**
+ * Whether an event of Slack comes for the first time: it delivers one again over another connection, after a lost answer,
+ * or to the next process. What was noted and then not done, because the process died, is not done later either.
+ */
+export async function isFirstDelivery(db: Db, eventId: string): Promise<boolean> {
+  const { rowCount } = await db.query(KEEP, [`event:${eventId}`, '{}']);
+  return rowCount === 1;
+}
+
 /** Keeps the answer to a click, in the transaction of what the click did. */
 export async function keepAnswer(db: Db, id: string, answer: Record<string, unknown>): Promise<void> {
   await db.query(KEEP, [id, storableJson(answer)]);
