@@ -60,15 +60,15 @@ END $$`;
 export function ioPressure(targets: FaultTargets): Fault {
   const sessions = new Map<pg.Client, Promise<void>>();
   const unpackers: Guarded[] = [];
-  const spool = join(targets.stateDir, 'spool');
+  const spool = () => join(targets.stateDir, 'spool');
   let stopped = true;
 
   const unpack = (n: number) =>
     startGuarded({
       program: '/bin/sh',
-      dir: join(spool, String(n)),
+      dir: join(spool(), String(n)),
       files: {},
-      args: ['-c', UNPACK, join(spool, String(n), 'placements.csv')],
+      args: ['-c', UNPACK, join(spool(), String(n), 'placements.csv')],
       answers: async () => undefined,
     });
 
@@ -133,7 +133,7 @@ export function ioPressure(targets: FaultTargets): Fault {
 
     async off() {
       await stop();
-      await rm(spool, { recursive: true, force: true });
+      await rm(spool(), { recursive: true, force: true });
       await alterSystem(targets.database.url, DISKLESS);
       await runOnce(
         targets.database.url,
