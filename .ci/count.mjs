@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 
 const [directory, ...suites] = process.argv.slice(2);
+const firstLines = (text) => (text ?? '').split('\n').slice(0, 12).join('\n  ');
 let passed = 0;
 let failed = 0;
 for (const suite of suites) {
@@ -16,6 +17,11 @@ for (const suite of suites) {
   const broken = report.testResults.filter(
     (one) => one.status === 'failed' && one.assertionResults.length === 0,
   );
+  for (const one of broken) console.log(`${suite}: ${one.name} did not load: ${firstLines(one.message)}`);
+  for (const test of report.testResults.flatMap((one) => one.assertionResults)) {
+    if (test.status !== 'failed') continue;
+    console.log(`${suite}: FAILED ${test.fullName}: ${firstLines(test.failureMessages.join('\n'))}`);
+  }
   const skipped = report.numPendingTests + report.numTodoTests;
   if (skipped > 0) console.log(`${suite}: ${skipped} skipped`);
   if (report.numTotalTests === 0) console.log(`${suite}: no test ran`);
