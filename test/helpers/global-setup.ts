@@ -21,6 +21,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
       max_connections: 100,
       max_prepared_transactions: 10,
       shared_preload_libraries: 'pg_stat_statements',
+      // Every test has a database and roles of its own, so all of them have several thousand statements: with the default
+      // of 5,000 the last ones would see evictions, and say so.
+      'pg_stat_statements.max': 30_000,
       // The data is thrown away; a crash loses nothing.
       fsync: 'off',
       full_page_writes: 'off',
