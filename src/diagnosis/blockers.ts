@@ -39,8 +39,7 @@ export function blockersOf(
         : victimsOf(facts, tree, root.pid);
       const longEnough = victims.some((node) => (node.waitMs ?? 0) >= lockWaitMs);
       const heldMs = Math.max(session?.stateAgeMs ?? 0, session?.xactAgeMs ?? 0);
-      const longHeld = young ? tree.waitingAtBegin > 0 : heldMs >= lockWaitMs;
-      const allTheTime = longHeld && (byRoot.get(root.pid) ?? 0) >= 1;
+      const allTheTime = (young || heldMs >= lockWaitMs) && (byRoot.get(root.pid) ?? 0) >= 1;
       return session && victims.length > 0 && (longEnough || allTheTime)
         ? [{ root, session, victims, fillsServer }]
         : [];

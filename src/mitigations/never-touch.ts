@@ -8,7 +8,7 @@ type Identity = Pick<Session, 'backendType' | 'superuser' | 'replication' | 'rol
 
 /** Why the bot never signals this session; null when it may. The SQL that acts checks the same again. */
 export function neverTouch(session: Identity, service: NamedService): string | null {
-  if (session.backendType !== 'client backend') return `it is no client but a ${session.backendType}`;
+  if (session.backendType !== 'client backend') return `it is not a client (${session.backendType})`;
   if (session.superuser) return `its role ${session.role} is a superuser`;
   if (session.replication) return `its role ${session.role} is for replication`;
   if (service.mitigations.neverTouchRoles.includes(session.role)) {
